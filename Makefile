@@ -1,0 +1,80 @@
+# `make help` explains every target.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL = $(shell hack/tools/build.sh $(1))
+
+# ARGS goes to the program of demo and bench: make demo ARGS=--exit
+ARGS ?=
+# TESTS narrows `make test`: make test TESTS=./internal/pki/...
+TESTS ?= ./...
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS = -s -w -X github.com/certwright/certwright/internal/operator.Version=$(VERSION)
+
+##@ Everyday
+
+.PHONY: help
+help: ## Explain every target.
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Start a control plane, an ACME CA and the operator; watch three Certificates become Secrets. ARGS=--exit ends by itself.
+	@$(GO) run ./test/demo $(ARGS)
+
+.PHONY: test
+test: control-plane ## Run all specs but the cluster and load tiers, with the race detector. TESTS=./package/... narrows it.
+	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race -p 2 -timeout 20m $(TESTS)
+
+.PHONY: bench
+bench: control-plane build ## Measure the operator on a fresh control plane. ARGS=--help lists scenarios and parameters.
+	@$(GO) run ./test/bench $(ARGS)
+
+.PHONY: build
+build: ## Build the operator into bin/certwright.
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/certwright .
+
+##@ Checks
+
+.PHONY: check
+check: generate fmt lint unit chart-lint diff ## Everything a change must pass: generate, fmt, lint, unit tests, chart, and no diff left over.
+
+.PHONY: generate
+generate: ## Regenerate deepcopy code, CRDs, RBAC and the chart's copies of them.
+	$(call TOOL,controller-gen) object paths=./api/...
+	$(call TOOL,controller-gen) crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd/bases
+	$(GO) run ./hack/chart
+
+.PHONY: fmt
+fmt: ## Format the code.
+	$(call TOOL,golangci-lint) fmt
+
+.PHONY: lint
+lint: ## Lint the code, the layers included.
+	$(call TOOL,golangci-lint) run ./...
+
+.PHONY: unit
+unit: ## Run the specs that need no control plane.
+	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./internal/...
+
+.PHONY: chart-lint
+chart-lint: ## Lint the Helm chart and render it.
+	$(call TOOL,helm) lint --strict charts/certwright
+	$(call TOOL,helm) template certwright charts/certwright --namespace certwright-system > /dev/null
+
+.PHONY: diff
+diff: ## Fail if the checkout has changes that are not committed.
+	@git diff --exit-code -- . || { echo 'make check left changes: commit them (run make generate fmt)' >&2; exit 1; }
+	@test -z "$$(git status --porcelain)" || { git status --short; echo 'make check left files that are not committed' >&2; exit 1; }
+
+##@ Parts
+
+.PHONY: control-plane
+control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl once (KUBEBUILDER_ASSETS set: nothing).
+	@hack/kube/build.sh > /dev/null
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (default 20s).
+	@hack/fuzz.sh $(or $(FUZZTIME),20s)

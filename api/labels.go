@@ -1,0 +1,27 @@
+package api
+
+// Labels are the keys of the labels that the operator writes or reads.
+type Labels struct {
+	// Managed ("true") marks a Secret for the operator's attention: every Secret it manages has it, and a
+	// user may add it to the credentials an issuer names. Only labelled Secrets are cached.
+	Managed string
+	// NextPrivateKey ("true") marks the Secret that holds the key of an attempt under way.
+	NextPrivateKey string
+
+	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
+	HTTP01Solver string
+	// HTTPDomain carries a checksum of the name that such an object answers for.
+	HTTPDomain string
+	// HTTPToken carries a checksum of the token that such an object answers with.
+	HTTPToken string
+}
+
+func labelsFor(group, acmeGroup string) Labels {
+	return Labels{
+		Managed:        controllerPrefix + group + "/fao",
+		NextPrivateKey: group + "/next-private-key",
+		HTTP01Solver:   acmeGroup + "/http01-solver",
+		HTTPDomain:     acmeGroup + "/http-domain",
+		HTTPToken:      acmeGroup + "/http-token",
+	}
+}

@@ -1,0 +1,154 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ACMEIssuer is a CA that is spoken to over ACME (RFC 8555).
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caBundle) || !has(self.skipTLSVerify) || !self.skipTLSVerify",message="skipTLSVerify makes caBundle meaningless: remove one of them (keep caBundle if you can)"
+type ACMEIssuer struct {
+	// Server is the URL of the CA's directory.
+	// +kubebuilder:validation:MinLength=1
+	Server string `json:"server"`
+
+	// PrivateKeySecretRef names the Secret with the account key, by default at tls.key. The key is made if
+	// it does not exist, unless disableAccountKeyGeneration is set.
+	PrivateKeySecretRef SecretKeySelector `json:"privateKeySecretRef"`
+
+	// Email is the address that the CA may write to about the account.
+	// +optional
+	Email string `json:"email,omitempty"`
+
+	// Solvers are the ways to prove control of names. The one whose selector fits a name most closely is
+	// used: first by dnsNames, then by the longest of dnsZones, then by the number of matchLabels, then the
+	// first in this list.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Solvers []ACMESolver `json:"solvers,omitempty"`
+
+	// ExternalAccountBinding ties the account to one that exists at the CA already (RFC 8555 section 7.3.4).
+	// +optional
+	ExternalAccountBinding *ExternalAccountBinding `json:"externalAccountBinding,omitempty"`
+
+	// DisableAccountKeyGeneration makes the issuer wait for the account key's Secret instead of making it.
+	// The default is false.
+	// +optional
+	DisableAccountKeyGeneration bool `json:"disableAccountKeyGeneration,omitempty"`
+
+	// PreferredChain is the common name of the issuer at the top of the chain to choose, where the CA
+	// offers several. Without a match the CA's default chain is used.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	PreferredChain string `json:"preferredChain,omitempty"`
+
+	// Profile is the name of the CA's profile to order certificates of.
+	// +optional
+	Profile string `json:"profile,omitempty"`
+
+	// CABundle has the certificates, in PEM, that the server's TLS certificate is verified with, instead of
+	// those of the operator's image. Excludes skipTLSVerify.
+	// +optional
+	CABundle []byte `json:"caBundle,omitempty"`
+
+	// SkipTLSVerify trusts any TLS certificate of the server. For tests only: whoever is in between can
+	// read and change everything. Excludes caBundle. The default is false.
+	// +optional
+	SkipTLSVerify bool `json:"skipTLSVerify,omitempty"`
+
+	// EnableDurationFeature asks the CA for the lifetime in a certificate's spec.duration, which few CAs
+	// accept. The default is false.
+	// +optional
+	EnableDurationFeature bool `json:"enableDurationFeature,omitempty"`
+
+	// RenewalInformationSource says what decides the time of a renewal: ARI (the CA's suggestion, RFC 9773,
+	// where it makes one) or None (spec.renewBefore and its kin alone).
+	// +kubebuilder:default=ARI
+	// +optional
+	RenewalInformationSource RenewalInformationSource `json:"renewalInformationSource,omitempty"`
+}
+
+// RenewalInformationSource says what decides the time of a renewal.
+//
+// +kubebuilder:validation:Enum=ARI;None
+type RenewalInformationSource string
+
+// Sources of renewal information.
+const (
+	RenewalInformationARI  RenewalInformationSource = "ARI"
+	RenewalInformationNone RenewalInformationSource = "None"
+)
+
+// HMACAlgorithm is an algorithm of an external account binding.
+//
+// +kubebuilder:validation:Enum=HS256;HS384;HS512
+type HMACAlgorithm string
+
+// Algorithms of external account bindings.
+const (
+	HS256 HMACAlgorithm = "HS256"
+	HS384 HMACAlgorithm = "HS384"
+	HS512 HMACAlgorithm = "HS512"
+)
+
+// ExternalAccountBinding ties an ACME account to one that exists at the CA already.
+type ExternalAccountBinding struct {
+	// KeyID is the identifier that the CA gave for its account.
+	// +kubebuilder:validation:MinLength=1
+	KeyID string `json:"keyID"`
+
+	// KeySecretRef names the MAC key that the CA gave: an entry of a Secret, in base64url without padding.
+	KeySecretRef SecretKeySelector `json:"keySecretRef"`
+
+	// KeyAlgorithm is accepted and ignored: HS256 is always used.
+	// +optional
+	KeyAlgorithm HMACAlgorithm `json:"keyAlgorithm,omitempty"`
+}
+
+// ACMESolver is a way to prove control of names. Exactly one of http01 and dns01 is set.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.http01) != has(self.dns01)",message="a solver answers in exactly one way: set either http01 or dns01; write a second solver for the other"
+type ACMESolver struct {
+	// Selector says which names and certificates this solver is for. Without it the solver fits all, more
+	// loosely than any selector.
+	// +optional
+	Selector *SolverSelector `json:"selector,omitempty"`
+
+	// HTTP01 answers over HTTP on port 80 of the name (RFC 8555 section 8.3).
+	// +optional
+	HTTP01 *HTTP01Solver `json:"http01,omitempty"`
+
+	// DNS01 answers with a TXT record below the name (RFC 8555 section 8.4). It is the only way to prove
+	// control of wildcards.
+	// +optional
+	DNS01 *DNS01Solver `json:"dns01,omitempty"`
+
+	// WaitInsteadOfSelfCheck replaces the operator's own check of the answer by a wait of this length, for
+	// networks in which the check cannot succeed. 0s means neither check nor wait.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(h|m|s|ms))+$') && duration(self) >= duration('0s')",message="waitInsteadOfSelfCheck must be 0s or more: write hours, minutes and seconds, such as 90s"
+	// +optional
+	WaitInsteadOfSelfCheck *metav1.Duration `json:"waitInsteadOfSelfCheck,omitempty"`
+}
+
+// SolverSelector says which names and certificates a solver is for. All of its fields that are set must fit.
+type SolverSelector struct {
+	// MatchLabels are labels that the Certificate must have.
+	// +optional
+	MatchLabels map[string]string `json:"matchLabels,omitempty"`
+
+	// DNSNames are the names, compared as a whole, that the solver is for.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	DNSNames []string `json:"dnsNames,omitempty"`
+
+	// DNSZones are the zones that the solver is for, each with every name below it. The longest that fits
+	// wins.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	DNSZones []string `json:"dnsZones,omitempty"`
+}

@@ -1,0 +1,200 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// GenericIssuer is an Issuer or a ClusterIssuer, for code to which the difference means nothing.
+//
+// +kubebuilder:object:generate=false
+type GenericIssuer interface {
+	runtime.Object
+	metav1.Object
+
+	// GetSpec gives the issuer's own spec, not a copy.
+	GetSpec() *IssuerSpec
+	// GetStatus gives the issuer's own status, not a copy.
+	GetStatus() *IssuerStatus
+}
+
+var (
+	_ GenericIssuer = (*Issuer)(nil)
+	_ GenericIssuer = (*ClusterIssuer)(nil)
+)
+
+// Issuer is a way to have certificates signed, for requests in its own namespace. Secrets that it names are
+// in that namespace too. People write its spec; the issuer reconciler alone writes its status.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=iss,categories=certwright
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Issuer struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec says who signs and how to reach them.
+	Spec IssuerSpec `json:"spec"`
+
+	// Status says whether the issuer can be used.
+	// +optional
+	Status IssuerStatus `json:"status,omitempty"`
+}
+
+// GetSpec gives the issuer's spec.
+func (i *Issuer) GetSpec() *IssuerSpec { return &i.Spec }
+
+// GetStatus gives the issuer's status.
+func (i *Issuer) GetStatus() *IssuerStatus { return &i.Status }
+
+// IssuerList is a list of Issuers.
+//
+// +kubebuilder:object:root=true
+type IssuerList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// Items are the Issuers.
+	Items []Issuer `json:"items"`
+}
+
+// ClusterIssuer is a way to have certificates signed, for requests in every namespace. Secrets that it
+// names are in the operator's cluster resource namespace. People write its spec; the issuer reconciler alone
+// writes its status.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=ciss,categories=certwright
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ClusterIssuer struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec says who signs and how to reach them.
+	Spec IssuerSpec `json:"spec"`
+
+	// Status says whether the issuer can be used.
+	// +optional
+	Status IssuerStatus `json:"status,omitempty"`
+}
+
+// GetSpec gives the issuer's spec.
+func (i *ClusterIssuer) GetSpec() *IssuerSpec { return &i.Spec }
+
+// GetStatus gives the issuer's status.
+func (i *ClusterIssuer) GetStatus() *IssuerStatus { return &i.Status }
+
+// ClusterIssuerList is a list of ClusterIssuers.
+//
+// +kubebuilder:object:root=true
+type ClusterIssuerList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// Items are the ClusterIssuers.
+	Items []ClusterIssuer `json:"items"`
+}
+
+// IssuerSpec says who signs and how to reach them. Exactly one of its fields is set.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.acme), has(self.ca), has(self.vault), has(self.selfSigned), has(self.venafi)].filter(set, set).size() == 1",message="an issuer is of exactly one type: set one of acme, ca, vault, selfSigned and venafi, and remove the others"
+type IssuerSpec struct {
+	// ACME has certificates signed by a CA that proves control of names over ACME (RFC 8555), such as Let's
+	// Encrypt.
+	// +optional
+	ACME *ACMEIssuer `json:"acme,omitempty"`
+
+	// CA signs with a key pair in a Secret.
+	// +optional
+	CA *CAIssuer `json:"ca,omitempty"`
+
+	// Vault has certificates signed by a PKI secrets engine of HashiCorp Vault or OpenBao.
+	// +optional
+	Vault *VaultIssuer `json:"vault,omitempty"`
+
+	// SelfSigned signs each certificate with its own private key.
+	// +optional
+	SelfSigned *SelfSignedIssuer `json:"selfSigned,omitempty"`
+
+	// Venafi is kept as it is given, so that nothing is lost, but not served: such an issuer is reported as
+	// not ready with reason NotSupported.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +optional
+	Venafi *runtime.RawExtension `json:"venafi,omitempty"`
+}
+
+// CAIssuer signs with a key pair in a Secret.
+type CAIssuer struct {
+	// SecretName is the Secret with the CA's chain at tls.crt (the signing certificate first), its key at
+	// tls.key and, if the root is not in the chain, the root at ca.crt.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName"`
+
+	// CRLDistributionPoints are URLs of revocation lists to put into certificates (RFC 5280 section
+	// 4.2.1.13).
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	CRLDistributionPoints []string `json:"crlDistributionPoints,omitempty"`
+
+	// OCSPServers are URLs of OCSP responders to put into certificates (RFC 5280 section 4.2.2.1).
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	OCSPServers []string `json:"ocspServers,omitempty"`
+
+	// IssuingCertificateURLs are URLs of the CA certificate to put into certificates (RFC 5280 section
+	// 4.2.2.1).
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	IssuingCertificateURLs []string `json:"issuingCertificateURLs,omitempty"`
+}
+
+// SelfSignedIssuer signs each certificate with its own private key.
+type SelfSignedIssuer struct {
+	// CRLDistributionPoints are URLs of revocation lists to put into certificates (RFC 5280 section
+	// 4.2.1.13).
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	CRLDistributionPoints []string `json:"crlDistributionPoints,omitempty"`
+}
+
+// IssuerStatus says whether the issuer can be used.
+type IssuerStatus struct {
+	// Conditions has Ready: whether requests can be signed.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []Condition `json:"conditions,omitempty"`
+
+	// ACME is what is known of the account at the CA.
+	// +optional
+	ACME *ACMEIssuerStatus `json:"acme,omitempty"`
+}
+
+// ACMEIssuerStatus is what is known of the account at the CA. With it a restart registers nothing again.
+type ACMEIssuerStatus struct {
+	// URI is the account's URL at the CA.
+	// +optional
+	URI string `json:"uri,omitempty"`
+
+	// LastRegisteredEmail is the contact that the CA was last told.
+	// +optional
+	LastRegisteredEmail string `json:"lastRegisteredEmail,omitempty"`
+
+	// LastPrivateKeyHash identifies the account key that uri belongs to: a SHA-256 hash.
+	// +optional
+	LastPrivateKeyHash string `json:"lastPrivateKeyHash,omitempty"`
+}

@@ -1,0 +1,181 @@
+package controllers
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/condition"
+	"github.com/certwright/certwright/internal/issuance"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// gather reads everything that a decision about a Certificate depends on, from watches only, but for
+// a target Secret whose absence a live read has to confirm.
+func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate) (*issuance.Snapshot, error) {
+	snapshot := &issuance.Snapshot{Now: r.Client.Now(), Names: r.Names, Certificate: crt}
+	var err error
+	if snapshot.Requests, err = r.requests(ctx, crt); err != nil {
+		return nil, err
+	}
+	next := types.NamespacedName{Namespace: crt.Namespace, Name: issuance.RequestName(crt, snapshot.NextAttempt())}
+	if err := r.Client.Pending(&v1.CertificateRequest{}, next); err != nil {
+		return nil, err
+	}
+	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
+		return nil, err
+	}
+	if snapshot.Issuer, err = r.issuer(ctx, crt); err != nil {
+		return nil, err
+	}
+	if snapshot.Secret, err = r.target(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	if snapshot.Key, err = r.key(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	snapshot.Unmet, err = r.unmet(crt)
+	return snapshot, err
+}
+
+func (r *CertificateReconciler) requests(ctx context.Context, crt *v1.Certificate) ([]*v1.CertificateRequest, error) {
+	var list v1.CertificateRequestList
+	if err := r.Client.Cached.List(ctx, &list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.IndexOwner: string(crt.UID)}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	requests := make([]*v1.CertificateRequest, 0, len(list.Items))
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp == nil {
+			requests = append(requests, &list.Items[i])
+		}
+	}
+	return requests, nil
+}
+
+func (r *CertificateReconciler) rivals(ctx context.Context, crt *v1.Certificate) ([]*v1.Certificate, error) {
+	var list v1.CertificateList
+	if err := r.Client.Cached.List(ctx, &list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.IndexSecretName: crt.Spec.SecretName}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var rivals []*v1.Certificate
+	for i := range list.Items {
+		if other := &list.Items[i]; other.Name != crt.Name && other.DeletionTimestamp == nil {
+			rivals = append(rivals, other)
+		}
+	}
+	return rivals, nil
+}
+
+// target is the target Secret, nil if it does not exist. The cache holds only Secrets with our
+// label: where one was stored before, or where asking the issuer costs something, its absence is
+// confirmed by a live read. Otherwise the first write finds out.
+func (r *CertificateReconciler) target(ctx context.Context, snapshot *issuance.Snapshot) (*corev1.Secret, error) {
+	crt := snapshot.Certificate
+	name := types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}
+	secret := &corev1.Secret{}
+	err := r.Client.Get(ctx, name, secret)
+	storedBefore := issuance.Revision(crt) > 0 || crt.Status.NotAfter != nil
+	costly := !snapshot.Issuer.Instant && snapshot.Next() == nil
+	if apierrors.IsNotFound(err) && (storedBefore || costly) {
+		err = r.Client.Live.Get(ctx, name, secret)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading Secret %q: %w", crt.Spec.SecretName, err)
+	default:
+		return secret, nil
+	}
+}
+
+// key is the private key of the attempt under way, nil if it is lost.
+func (r *CertificateReconciler) key(ctx context.Context, snapshot *issuance.Snapshot) (crypto.Signer, error) {
+	next := snapshot.Next()
+	if next == nil {
+		return nil, nil
+	}
+	csr, err := pki.ParseRequest(next.Spec.Request)
+	if err != nil {
+		// The decision reports it: a request that cannot be read is replaced.
+		return nil, nil //nolint:nilerr // see above
+	}
+	if key := r.Keyring.Get(pki.PublicKeyID(csr.PublicKey)); key != nil {
+		return key, nil
+	}
+	return r.stagedKey(ctx, snapshot.Certificate, issuance.AttemptOf(snapshot.Certificate, next))
+}
+
+func (r *CertificateReconciler) stagedKey(ctx context.Context, crt *v1.Certificate, attempt int64) (crypto.Signer, error) {
+	if crt.Status.NextPrivateKeySecretName == nil {
+		return nil, nil
+	}
+	name := types.NamespacedName{Namespace: crt.Namespace, Name: issuance.StagedKeyName(crt, attempt)}
+	staged := &corev1.Secret{}
+	err := r.Client.Get(ctx, name, staged)
+	if apierrors.IsNotFound(err) {
+		// It may only have lost its label: a lost key costs an order at the CA.
+		err = r.Client.Live.Get(ctx, name, staged)
+	}
+	if apierrors.IsNotFound(err) || err == nil && !metav1.IsControlledBy(staged, crt) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := pki.DecodePrivateKey(staged.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		return nil, nil //nolint:nilerr // an unreadable key is a lost key, which the decision replaces
+	}
+	return key, nil
+}
+
+// issuer tells what a decision needs to know of the issuer.
+func (r *CertificateReconciler) issuer(ctx context.Context, crt *v1.Certificate) (issuance.Issuer, error) {
+	ref := crt.Spec.IssuerRef.WithDefaults(r.Names)
+	if ref.IsExternal(r.Names) {
+		return issuance.Issuer{}, nil
+	}
+	issuer, err := getIssuer(ctx, r.Client, ref, crt.Namespace)
+	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry {
+		return issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
+	}
+	if err != nil {
+		return issuance.Issuer{}, err
+	}
+	spec := issuer.GetSpec()
+	view := issuance.Issuer{Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)}
+	if ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady); ready == nil || ready.Status != metav1.ConditionTrue {
+		view.BlockedReason, view.Blocked = v1.ReasonIssuerNotReady, fmt.Sprintf("waiting for %s %q to become ready", ref.Kind, ref.Name)
+		if ready != nil && ready.Message != "" {
+			view.Blocked += ": " + ready.Message
+		}
+	}
+	if spec.CA != nil {
+		// A signer that cannot be read is the issuer's trouble, told on its own status.
+		if signer, err := r.Signers.Get(backend.IssuerOwner(issuer), secretOf(issuer, r.ClusterResourceNamespace, spec.CA.SecretName)); err == nil {
+			view.Signer = signer.Chain.Leaf()
+		}
+	}
+	return view, nil
+}
+
+// unmet finds a keystore password that is not there. The Certificate is woken when it appears.
+func (r *CertificateReconciler) unmet(crt *v1.Certificate) (*issuance.Finding, error) {
+	r.Secrets.Keep(owner(v1.CertificateKind, client.ObjectKeyFromObject(crt)), passwordSecrets(crt)...)
+	_, err := r.passwords(crt)
+	if failure := outcome.From(err); failure != nil && failure.Kind == outcome.Invalid {
+		return &issuance.Finding{Reason: failure.Reason, Message: failure.Message}, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,294 @@
+package issuance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/condition"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// Action is what to do about a Certificate now.
+type Action string
+
+const (
+	// Keep means that the certificate is the right one: only the Secret's layout may need care.
+	Keep Action = "Keep"
+	// Hold means that nothing can be done before something changes, or before Recheck.
+	Hold Action = "Hold"
+	// Begin means a new attempt: a key and a request.
+	Begin Action = "Begin"
+	// Continue means that the request under way is with its issuer.
+	Continue Action = "Continue"
+	// Store means that key and chain go to the target Secret.
+	Store Action = "Store"
+	// Fail means that the attempt is over, to be written down.
+	Fail Action = "Fail"
+)
+
+// progressAfter is how long an attempt may take before its progress is written to the Certificate.
+// Most attempts are over by then and cost no write.
+const progressAfter = 5 * time.Second
+
+// Plan is a decision. Status is what the Certificate's status is to be once the rest has been done.
+type Plan struct {
+	Action Action
+	// Reason and Message say why.
+	Reason, Message string
+	// Attempt is the number of the attempt that Begin starts or Continue is at.
+	Attempt int64
+	// Request is the request to continue, store or fail.
+	Request *v1.CertificateRequest
+	// Pair is what to store (Store) or what is stored (Keep).
+	Pair *Pair
+	// Failure is what the attempt ended with (Fail).
+	Failure *outcome.Error
+	// Obsolete are requests to delete, last of all.
+	Obsolete []*v1.CertificateRequest
+	// Temporary asks Begin to put a throwaway certificate into the Secret meanwhile.
+	Temporary bool
+	// Recheck is when to decide again even if nothing changes; zero means never.
+	Recheck time.Time
+	// Warning is for an event.
+	Warning string
+	// Status is the status to write.
+	Status v1.CertificateStatus
+}
+
+// Decide says what to do about a Certificate.
+func Decide(s *Snapshot) Plan {
+	if err := Validate(s.Certificate); err != nil {
+		return s.refuse(v1.ReasonInvalidSpec, "%s", oneLine(err))
+	}
+	if owner := s.owner(); owner != nil {
+		return s.refuse(v1.ReasonIncorrectCertificate, "Secret %q belongs to Certificate %q: give one of the two another secretName",
+			s.Certificate.Spec.SecretName, owner.Name)
+	}
+	if controller := s.foreignController(); controller != "" {
+		return s.refuse(v1.ReasonSecretNotOurs, "Secret %q is controlled by %s and is left alone: choose another secretName",
+			s.Certificate.Spec.SecretName, controller)
+	}
+	if s.Unmet != nil {
+		return s.refuse(s.Unmet.Reason, "%s", s.Unmet.Message)
+	}
+	t, finding := inspect(s)
+	plan := t.decide(finding)
+	return t.withStatus(plan, finding)
+}
+
+// oneLine joins the mistakes of a spec into one sentence.
+func oneLine(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// refuse holds a Certificate that a person has to edit first.
+func (s *Snapshot) refuse(reason, format string, args ...any) Plan {
+	plan := Plan{Action: Hold, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	status := s.Certificate.Status.DeepCopy()
+	status.Conditions = condition.Set(status.Conditions, v1.Condition{
+		Type:               v1.ConditionReady,
+		Status:             metav1.ConditionFalse,
+		Reason:             reason,
+		Message:            plan.Message,
+		ObservedGeneration: s.Certificate.Generation,
+	}, s.Now)
+	plan.Status = *status
+	return plan
+}
+
+func (t *target) decide(finding *Finding) Plan {
+	trigger := t.trigger(finding)
+	next := t.Next()
+	switch {
+	case next != nil && t.isStored(next) && finding == nil:
+		// The Secret was written and the status was not: the rest of the same Store.
+		return t.store(next)
+	case trigger == nil:
+		return t.keep(next)
+	case next == nil:
+		return t.begin(*trigger, nil)
+	default:
+		return t.resume(*trigger, next)
+	}
+}
+
+// trigger says why to issue now, nil if there is no reason to.
+func (t *target) trigger(finding *Finding) *Finding {
+	if finding != nil {
+		return finding
+	}
+	if asked := condition.Get(t.Certificate.Status.Conditions, v1.ConditionIssuing); asked != nil && asked.Status == metav1.ConditionTrue {
+		return &Finding{Reason: asked.Reason, Message: asked.Message}
+	}
+	due, _ := t.renewal()
+	if !due.IsZero() && !t.Now.Before(due) {
+		return found(v1.ReasonRenewing, "the certificate expires at %s and is due for renewal", t.chain.Leaf().NotAfter.Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (t *target) renewal() (time.Time, string) {
+	leaf := t.chain.Leaf()
+	return RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+}
+
+func (t *target) keep(next *v1.CertificateRequest) Plan {
+	due, warning := t.renewal()
+	plan := Plan{
+		Action:   Keep,
+		Reason:   v1.ReasonReady,
+		Pair:     &Pair{Key: t.key, Chain: t.chain},
+		Recheck:  due,
+		Warning:  warning,
+		Obsolete: t.obsolete(Revision(t.Certificate), next),
+	}
+	// With renewal disabled, the moment of expiry is still one to report.
+	if expiry := t.chain.Leaf().NotAfter; due.IsZero() && t.Now.Before(expiry) {
+		plan.Recheck = expiry
+	}
+	return plan
+}
+
+// begin starts an attempt, unless the last failure or the issuer says to wait.
+func (t *target) begin(trigger Finding, last *v1.CertificateRequest) Plan {
+	if until := t.pausedUntil(); !until.IsZero() {
+		return Plan{Action: Hold, Reason: trigger.Reason, Message: trigger.Message, Recheck: until}
+	}
+	if t.Issuer.Blocked != "" {
+		return Plan{Action: Hold, Reason: t.Issuer.BlockedReason, Message: t.Issuer.Blocked}
+	}
+	plan := Plan{
+		Action:    Begin,
+		Reason:    trigger.Reason,
+		Message:   trigger.Message,
+		Attempt:   t.NextAttempt(),
+		Temporary: t.wantsTemporary(),
+	}
+	if last != nil {
+		plan.Obsolete = []*v1.CertificateRequest{last}
+	}
+	return plan
+}
+
+// pausedUntil is the end of the wait after a failure; zero when there is none, or when a person has
+// edited the spec or asked for a new certificate since.
+func (t *target) pausedUntil() time.Time {
+	status := &t.Certificate.Status
+	if status.Issuance == nil || status.Issuance.NextAttemptTime == nil || !t.Now.Before(status.Issuance.NextAttemptTime.Time) {
+		return time.Time{}
+	}
+	issuing := condition.Get(status.Conditions, v1.ConditionIssuing)
+	if issuing == nil || issuing.Status == metav1.ConditionTrue || issuing.ObservedGeneration != t.Certificate.Generation {
+		return time.Time{}
+	}
+	return status.Issuance.NextAttemptTime.Time
+}
+
+// resume goes on with the attempt that a request belongs to.
+func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
+	if t.recorded(next) {
+		return t.begin(trigger, next)
+	}
+	csr, err := pki.ParseRequest(next.Spec.Request)
+	if err != nil || len(requestDiff(next, csr, t.Certificate, t.Snapshot)) > 0 {
+		return t.begin(trigger, next)
+	}
+	if failure := requestFailure(next); failure != nil {
+		return t.fail(next, failure)
+	}
+	key := t.keyOf(next)
+	if key == nil {
+		return t.begin(*found(v1.ReasonKeyLost, "the private key of CertificateRequest %q is lost", next.Name), next)
+	}
+	if !issued(next) {
+		return t.proceed(trigger, next)
+	}
+	if _, failure := t.answer(next, key); failure != nil {
+		return t.fail(next, failure)
+	}
+	return t.store(next)
+}
+
+// recorded says whether the failure of this request has been written down already.
+func (t *target) recorded(request *v1.CertificateRequest) bool {
+	issuance := t.Certificate.Status.Issuance
+	return issuance != nil && issuance.NextAttemptTime != nil && issuance.Attempt == AttemptOf(t.Certificate, request)
+}
+
+func (t *target) proceed(trigger Finding, next *v1.CertificateRequest) Plan {
+	plan := Plan{Action: Continue, Reason: trigger.Reason, Request: next, Attempt: AttemptOf(t.Certificate, next)}
+	plan.Message = "waiting for the issuer"
+	if ready := condition.Get(next.Status.Conditions, v1.ConditionReady); ready != nil && ready.Message != "" {
+		plan.Message = ready.Message
+	}
+	if quiet := next.CreationTimestamp.Add(progressAfter); t.Now.Before(quiet) {
+		plan.Recheck = quiet
+	}
+	return plan
+}
+
+func (t *target) store(request *v1.CertificateRequest) Plan {
+	key := t.keyOf(request)
+	pair, failure := t.answer(request, key)
+	if failure != nil {
+		return t.fail(request, failure)
+	}
+	leaf := pair.Chain.Leaf()
+	due, warning := RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	return Plan{
+		Action:   Store,
+		Reason:   v1.ReasonReady,
+		Attempt:  AttemptOf(t.Certificate, request),
+		Request:  request,
+		Pair:     pair,
+		Recheck:  due,
+		Warning:  warning,
+		Obsolete: t.obsolete(t.revisionOf(request), nil),
+	}
+}
+
+func (t *target) fail(request *v1.CertificateRequest, failure *outcome.Error) Plan {
+	var remaining time.Duration
+	if t.chain != nil {
+		remaining = t.chain.Leaf().NotAfter.Sub(t.Now)
+	}
+	wait := Backoff(failure.Class, failures(t.Certificate)+1, remaining)
+	return Plan{
+		Action:  Fail,
+		Reason:  failure.Reason,
+		Message: failure.Message,
+		Attempt: AttemptOf(t.Certificate, request),
+		Request: request,
+		Failure: failure,
+		Recheck: t.Now.Add(wait).Truncate(time.Second),
+	}
+}
+
+func failures(crt *v1.Certificate) int {
+	if crt.Status.FailedIssuanceAttempts == nil {
+		return 0
+	}
+	return *crt.Status.FailedIssuanceAttempts
+}
+
+// obsolete are the requests beyond the history limit, counted back from revision, and what earlier
+// attempts and requests nobody needs any more left behind.
+func (t *target) obsolete(revision int, next *v1.CertificateRequest) []*v1.CertificateRequest {
+	var result []*v1.CertificateRequest
+	limit := HistoryLimit(t.Certificate)
+	for _, request := range t.Requests {
+		of := t.revisionOf(request)
+		superseded := of <= revision && request != t.latest(of)
+		if superseded || of <= revision-limit || request == next {
+			result = append(result, request)
+		}
+	}
+	slices.SortFunc(result, func(a, b *v1.CertificateRequest) int { return strings.Compare(a.Name, b.Name) })
+	return result
+}

@@ -1,0 +1,125 @@
+package issuance
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"k8s.io/apimachinery/pkg/types"
+
+	v1 "github.com/certwright/certwright/api/v1"
+)
+
+const (
+	// shortLived is the lifetime below which a certificate is renewed at half of it rather than with
+	// a third left.
+	shortLived = 10 * 24 * time.Hour
+	// spread is the share of the lifetime over which renewals of certificates issued at one moment
+	// are spread out.
+	spread = 50
+	// backstop is the share of the lifetime that no window may take away: with a twentieth left, a
+	// certificate is renewed whatever else was asked for.
+	backstop = 20
+)
+
+// RenewalTime is when a certificate with this lifetime is due, to the second. It is zero where the
+// policy is Disabled. The second result is a warning for a person: the windows cannot be met, so
+// the certificate is renewed outside them.
+//
+// Certificates issued at the same moment are spread over a fiftieth of their lifetime by a hash of
+// their UID, towards earlier.
+func RenewalTime(crt *v1.Certificate, notBefore, notAfter time.Time) (time.Time, string) {
+	if crt.Spec.Renewal != nil && crt.Spec.Renewal.Policy == v1.RenewalDisabled {
+		return time.Time{}, ""
+	}
+	lifetime := notAfter.Sub(notBefore)
+	if lifetime <= 0 {
+		return notAfter, ""
+	}
+	before := renewBefore(crt, lifetime)
+	earlier := min(time.Duration(fraction(crt.UID)*float64(lifetime)/spread), (lifetime-before)/2)
+	due := notAfter.Add(-before - earlier)
+	latest := notAfter.Add(-lifetime / backstop)
+	if due.After(latest) {
+		due = latest
+	}
+	due = due.Truncate(time.Second)
+	if crt.Spec.Renewal == nil || len(crt.Spec.Renewal.Windows) == 0 {
+		return due, ""
+	}
+	return inWindow(crt.Spec.Renewal.Windows, due, latest)
+}
+
+func renewBefore(crt *v1.Certificate, lifetime time.Duration) time.Duration {
+	if asked := crt.Spec.RenewBefore; asked != nil && asked.Duration > 0 && asked.Duration < lifetime {
+		return asked.Duration
+	}
+	if percent := crt.Spec.RenewBeforePercentage; percent != nil && *percent > 0 && *percent < 100 {
+		return lifetime * time.Duration(*percent) / 100
+	}
+	if lifetime < shortLived {
+		return lifetime / 2
+	}
+	return lifetime / 3
+}
+
+// fraction maps a UID evenly to [0, 1), the same for ever.
+func fraction(uid types.UID) float64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(uid))
+	return float64(hash.Sum64()>>11) / (1 << 53)
+}
+
+type window struct {
+	schedule cron.Schedule
+	length   time.Duration
+}
+
+// parseWindow reads a five-field cron expression in an IANA time zone, UTC by default.
+func parseWindow(w v1.RenewalWindow) (window, error) {
+	zone := time.UTC
+	if w.Timezone != "" {
+		loaded, err := time.LoadLocation(w.Timezone)
+		if err != nil {
+			return window{}, fmt.Errorf("renewal window: unknown timezone %q: write an IANA name such as Europe/Berlin", w.Timezone)
+		}
+		zone = loaded
+	}
+	schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(w.Cron)
+	if err != nil {
+		return window{}, fmt.Errorf("renewal window: cron %q: %w: write five fields such as \"0 2 * * SUN\"", w.Cron, err)
+	}
+	if spec, ok := schedule.(*cron.SpecSchedule); ok {
+		spec.Location = zone
+	}
+	if w.WindowDuration.Duration <= 0 {
+		return window{}, fmt.Errorf("renewal window: windowDuration must be positive")
+	}
+	return window{schedule: schedule, length: w.WindowDuration.Duration}, nil
+}
+
+// inWindow moves due to the first moment at or after it that lies inside a window.
+func inWindow(windows []v1.RenewalWindow, due, latest time.Time) (time.Time, string) {
+	var first time.Time
+	for _, w := range windows {
+		parsed, err := parseWindow(w)
+		if err != nil {
+			return due, err.Error()
+		}
+		start := parsed.schedule.Next(due.Add(-parsed.length))
+		if start.IsZero() {
+			continue
+		}
+		if start.Before(due) {
+			start = due
+		}
+		if first.IsZero() || start.Before(first) {
+			first = start
+		}
+	}
+	if first.IsZero() || first.After(latest) {
+		return due, "no renewal window opens before the certificate would expire: it is renewed outside of them; widen the windows or renew earlier"
+	}
+	return first.UTC(), ""
+}

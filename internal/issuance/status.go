@@ -1,0 +1,160 @@
+package issuance
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/condition"
+)
+
+// Steps of an attempt, as status.issuance.step names them.
+const (
+	StepWaitingForIssuer  = "WaitingForIssuer"
+	StepWaitingToRetry    = "WaitingToRetry"
+	StepRequesting        = "Requesting"
+	StepWaitingForRequest = "WaitingForRequest"
+)
+
+// withStatus completes a plan with the status that tells people about it.
+func (t *target) withStatus(plan Plan, finding *Finding) Plan {
+	status := t.Certificate.Status.DeepCopy()
+	switch plan.Action {
+	case Keep, Store:
+		t.settled(status, &plan)
+	case Fail:
+		t.ready(status, finding)
+		t.failed(status, &plan)
+	case Hold:
+		t.ready(status, finding)
+		t.held(status, &plan)
+	case Begin, Continue:
+		if t.quiet(plan) {
+			break
+		}
+		t.ready(status, finding)
+		t.underWay(status, &plan)
+	}
+	plan.Status = *status
+	return plan
+}
+
+// quiet says whether an attempt is left unmentioned: it will be over in a moment, and a lost one
+// costs nothing.
+func (t *target) quiet(plan Plan) bool {
+	if plan.Action == Begin {
+		return t.Issuer.Instant
+	}
+	return !plan.Recheck.IsZero()
+}
+
+// settled is the status of a certificate that is the right one.
+func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
+	leaf := plan.Pair.Chain.Leaf()
+	notBefore, notAfter := metav1.NewTime(leaf.NotBefore), metav1.NewTime(leaf.NotAfter)
+	status.NotBefore, status.NotAfter = &notBefore, &notAfter
+	due, warning := RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	status.RenewalTime = nil
+	if !due.IsZero() {
+		renewal := metav1.NewTime(due)
+		status.RenewalTime = &renewal
+	}
+	status.FailedIssuanceAttempts, status.LastFailureTime, status.NextPrivateKeySecretName = nil, nil, nil
+	status.Conditions = condition.Remove(status.Conditions, v1.ConditionIssuing)
+	attempt := plan.Attempt
+	if attempt == 0 && status.Issuance != nil {
+		attempt = status.Issuance.Attempt
+	}
+	status.Issuance = nil
+	if attempt > 0 {
+		status.Issuance = &v1.CertificateIssuance{Attempt: attempt}
+	}
+	if plan.Action == Store {
+		revision := t.revisionOf(plan.Request)
+		status.Revision = &revision
+	}
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	switch {
+	case !t.Now.Before(leaf.NotAfter):
+		ready.Status, ready.Reason = metav1.ConditionFalse, v1.ReasonExpired
+		ready.Message = fmt.Sprintf("The certificate expired at %s", leaf.NotAfter.Format(time.RFC3339))
+	case warning != "":
+		ready.Message += "; " + warning
+	}
+	t.set(status, v1.ConditionReady, ready)
+}
+
+// ready reports what is in the Secret now, whatever is being done about it.
+func (t *target) ready(status *v1.CertificateStatus, finding *Finding) {
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	switch {
+	case finding != nil:
+		ready = v1.Condition{Status: metav1.ConditionFalse, Reason: finding.Reason, Message: finding.Message}
+	case !t.Now.Before(t.chain.Leaf().NotAfter):
+		ready = v1.Condition{
+			Status: metav1.ConditionFalse, Reason: v1.ReasonExpired,
+			Message: fmt.Sprintf("The certificate expired at %s", t.chain.Leaf().NotAfter.Format(time.RFC3339)),
+		}
+	}
+	t.set(status, v1.ConditionReady, ready)
+}
+
+func (t *target) held(status *v1.CertificateStatus, plan *Plan) {
+	if !plan.Recheck.IsZero() {
+		// The wait after a failure: everything about it was written with the failure.
+		return
+	}
+	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionTrue, Reason: plan.Reason, Message: plan.Message})
+	issuance := t.issuance(status)
+	issuance.Step, issuance.Reason, issuance.NextAttemptTime = StepWaitingForIssuer, plan.Reason, nil
+}
+
+func (t *target) underWay(status *v1.CertificateStatus, plan *Plan) {
+	issuance := t.issuance(status)
+	issuance.Attempt, issuance.Reason, issuance.NextAttemptTime = plan.Attempt, plan.Reason, nil
+	issuance.RequestName = RequestName(t.Certificate, plan.Attempt)
+	issuance.Step = StepRequesting
+	message := plan.Message
+	if plan.Action == Continue {
+		issuance.Step = StepWaitingForRequest
+		message = fmt.Sprintf("CertificateRequest %q: %s", plan.Request.Name, plan.Message)
+	}
+	if !t.Issuer.Instant {
+		staged := StagedKeyName(t.Certificate, plan.Attempt)
+		status.NextPrivateKeySecretName = &staged
+	}
+	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionTrue, Reason: plan.Reason, Message: message})
+}
+
+func (t *target) failed(status *v1.CertificateStatus, plan *Plan) {
+	count, now, next := failures(t.Certificate)+1, metav1.NewTime(t.Now.Truncate(time.Second)), metav1.NewTime(plan.Recheck)
+	status.FailedIssuanceAttempts, status.LastFailureTime, status.NextPrivateKeySecretName = &count, &now, nil
+	issuance := t.issuance(status)
+	issuance.Attempt, issuance.Step, issuance.Reason = plan.Attempt, StepWaitingToRetry, plan.Reason
+	issuance.RequestName, issuance.NextAttemptTime = plan.Request.Name, &next
+	issuance.LastError = &v1.Problem{Type: plan.Failure.Type, Detail: plan.Failure.Message, URL: plan.Failure.URL}
+	if issuance.LastError.Type == "" {
+		issuance.LastError.Type = plan.Reason
+	}
+	t.set(status, v1.ConditionIssuing, v1.Condition{
+		Status: metav1.ConditionFalse,
+		Reason: plan.Reason,
+		Message: fmt.Sprintf("Attempt %d failed: %s. The next attempt is at %s, or as soon as the spec is edited",
+			plan.Attempt, strings.TrimSuffix(plan.Message, "."), plan.Recheck.Format(time.RFC3339)),
+	})
+}
+
+func (t *target) issuance(status *v1.CertificateStatus) *v1.CertificateIssuance {
+	if status.Issuance == nil {
+		status.Issuance = &v1.CertificateIssuance{}
+	}
+	return status.Issuance
+}
+
+func (t *target) set(status *v1.CertificateStatus, conditionType string, c v1.Condition) {
+	c.Type, c.ObservedGeneration = conditionType, t.Certificate.Generation
+	status.Conditions = condition.Set(status.Conditions, c, t.Now)
+}

@@ -1,0 +1,101 @@
+package kube
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// staleFor is how long a view may be older than our last write before it is read live: the watch
+// brings it in milliseconds, unless it is broken or somebody deleted the object meanwhile.
+const staleFor = 5 * time.Second
+
+// Client reads from the cache and remembers its writes, so that a reconciler never acts on a view
+// older than its own last write.
+type Client struct {
+	// Cached reads from the watches and writes to the API server.
+	Cached client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Writes is the memory of our own writes.
+	Writes *Writes
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Get reads an object from the cache. It is an apierrors.IsNotFound error if it does not exist, and
+// a Wait if the cache is behind our last write of it.
+func (c *Client) Get(ctx context.Context, name types.NamespacedName, obj client.Object) error {
+	err := c.Cached.Get(ctx, name, obj)
+	if err == nil && c.Writes.Fresh(obj) || err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	since, written := c.Writes.Since(obj, name)
+	if !written {
+		return err
+	}
+	if c.Now().Before(since.Add(staleFor)) {
+		return c.stale(name)
+	}
+	c.Writes.Forget(obj, name)
+	return c.Live.Get(ctx, name, obj)
+}
+
+func (c *Client) stale(name types.NamespacedName) error {
+	return outcome.WaitUntil(c.Now().Add(staleFor), "StaleView", "waiting for the watch to show our last write of %s", name)
+}
+
+// Pending is a Wait if we created an object of this type and name that the cache does not show yet.
+func (c *Client) Pending(kind client.Object, name types.NamespacedName) error {
+	since, ok := c.Writes.Since(kind, name)
+	if !ok {
+		return nil
+	}
+	if c.Now().Before(since.Add(staleFor)) {
+		return c.stale(name)
+	}
+	c.Writes.Forget(kind, name)
+	return nil
+}
+
+// Create creates an object; an apierrors.IsAlreadyExists error is the caller's to understand.
+func (c *Client) Create(ctx context.Context, obj client.Object) error {
+	return c.written(obj, c.Cached.Create(ctx, obj))
+}
+
+// Update replaces an object, unless somebody has changed it since it was read.
+func (c *Client) Update(ctx context.Context, obj client.Object) error {
+	return c.written(obj, c.Cached.Update(ctx, obj))
+}
+
+// UpdateStatus replaces an object's status, unless somebody has changed the object since it was read.
+func (c *Client) UpdateStatus(ctx context.Context, obj client.Object) error {
+	return c.written(obj, c.Cached.Status().Update(ctx, obj))
+}
+
+// Delete deletes exactly this object: not another that has taken its name since.
+func (c *Client) Delete(ctx context.Context, obj client.Object) error {
+	uid := obj.GetUID()
+	err := c.Cached.Delete(ctx, obj, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+func (c *Client) written(obj client.Object, err error) error {
+	if apierrors.IsConflict(err) {
+		return outcome.WaitUntil(c.Now().Add(staleFor), "StaleView", "somebody changed %s meanwhile; waiting for the watch to show it",
+			client.ObjectKeyFromObject(obj))
+	}
+	if err == nil {
+		c.Writes.Record(obj, c.Now())
+	}
+	return err
+}

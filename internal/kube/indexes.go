@@ -1,0 +1,90 @@
+package kube
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/api"
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+)
+
+// Names of the cache's indexes.
+const (
+	// IndexOwner finds requests and managed Secrets by the UID of their controller.
+	IndexOwner = "owner"
+	// IndexSecretName finds Certificates by their target Secret.
+	IndexSecretName = "secretName"
+	// IndexIssuer finds Certificates, requests and Orders by the issuer of our group that they name:
+	// see IssuerKey.
+	IndexIssuer = "issuer"
+	// IndexToken finds Orders by the tokens of the HTTP-01 challenges that wait for an answer.
+	IndexToken = "token"
+)
+
+// IssuerKey is the key of an issuer in IndexIssuer.
+func IssuerKey(kind, name string) string { return kind + "/" + name }
+
+// AddIndexes declares the indexes that reconcilers look objects up by.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Names) error {
+	byIssuer := func(ref v1.IssuerRef) []string {
+		ref = ref.WithDefaults(names)
+		if ref.IsExternal(names) {
+			return nil
+		}
+		return []string{IssuerKey(ref.Kind, ref.Name)}
+	}
+	for _, index := range []struct {
+		object  client.Object
+		name    string
+		extract client.IndexerFunc
+	}{
+		{&v1.CertificateRequest{}, IndexOwner, controllerUID},
+		{&corev1.Secret{}, IndexOwner, controllerUID},
+		{&v1.Certificate{}, IndexSecretName, of(func(c *v1.Certificate) []string { return []string{c.Spec.SecretName} })},
+		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(c.Spec.IssuerRef) })},
+		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
+		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
+		{&acmev1.Order{}, IndexToken, of(tokens)},
+	} {
+		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// of adapts an index function of one type.
+func of[T client.Object](extract func(T) []string) client.IndexerFunc {
+	return func(obj client.Object) []string {
+		typed, ok := obj.(T)
+		if !ok {
+			return nil
+		}
+		return extract(typed)
+	}
+}
+
+func controllerUID(obj client.Object) []string {
+	controller := metav1.GetControllerOf(obj)
+	if controller == nil {
+		return nil
+	}
+	return []string{string(controller.UID)}
+}
+
+func tokens(order *acmev1.Order) []string {
+	if order.Status.State.IsFinal() {
+		return nil
+	}
+	var result []string
+	for _, authorization := range order.Status.Authorizations {
+		if c := authorization.Challenge; c != nil && c.Type == acmev1.HTTP01 {
+			result = append(result, c.Token)
+		}
+	}
+	return result
+}

@@ -1,0 +1,208 @@
+package kube
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// SecretRefs serves the Secrets that issuers, solvers and keystores name: one watch by
+// metadata.name for each, shared by all that name it and ended with the last of them. Secrets
+// nobody names are never read, not even their metadata.
+//
+// It is a manager.Runnable: the watches run while Start runs.
+type SecretRefs struct {
+	clientset kubernetes.Interface
+
+	mu      sync.Mutex
+	ctx     context.Context // set by Start; the life of every watch
+	watches map[types.NamespacedName]*secretWatch
+	owners  map[Owner]map[types.NamespacedName]struct{}
+	wakers  map[string][]func(Owner)
+}
+
+// Owner is an object that names Secrets.
+type Owner struct {
+	// Kind is the kind of the owner, and of the controller that hears of changes.
+	Kind string
+	types.NamespacedName
+}
+
+type secretWatch struct {
+	store  cache.Store
+	synced <-chan struct{}
+	cancel context.CancelFunc
+	owners map[Owner]struct{}
+}
+
+// NewSecretRefs makes it with no watches.
+func NewSecretRefs(clientset kubernetes.Interface) *SecretRefs {
+	return &SecretRefs{
+		clientset: clientset,
+		watches:   map[types.NamespacedName]*secretWatch{},
+		owners:    map[Owner]map[types.NamespacedName]struct{}{},
+		wakers:    map[string][]func(Owner){},
+	}
+}
+
+// Start runs until ctx ends, and the watches with it.
+func (s *SecretRefs) Start(ctx context.Context) error {
+	s.mu.Lock()
+	s.ctx = ctx
+	for name, watch := range s.watches {
+		s.run(name, watch)
+	}
+	s.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+// NeedLeaderElection says that only the reconciling replica watches.
+func (s *SecretRefs) NeedLeaderElection() bool { return true }
+
+// Source wakes a controller when a Secret changes that an owner of one kind names: with the requests
+// that requests gives for that owner.
+func (s *SecretRefs) Source(kind string, requests func(context.Context, Owner) []reconcile.Request) source.Source {
+	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wakers[kind] = append(s.wakers[kind], func(owner Owner) {
+			for _, request := range requests(ctx, owner) {
+				queue.Add(request)
+			}
+		})
+		return nil
+	})
+}
+
+// Itself is the request for the owner.
+func Itself(_ context.Context, owner Owner) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: owner.NamespacedName}}
+}
+
+// Get returns the Secret as its watch shows it, or nil if it does not exist. owner is woken when
+// that changes. While the watch is starting, the error is a Wait that its first answer ends.
+func (s *SecretRefs) Get(owner Owner, name types.NamespacedName) (*corev1.Secret, error) {
+	s.mu.Lock()
+	watch := s.track(owner, name)
+	synced, store := watch.synced, watch.store
+	s.mu.Unlock()
+	select {
+	case <-synced:
+	default:
+		return nil, outcome.WaitFor("SecretNotRead", "reading Secret %s", name)
+	}
+	object, exists, err := store.GetByKey(name.String())
+	if err != nil || !exists {
+		return nil, err
+	}
+	secret, _ := object.(*corev1.Secret)
+	return secret, nil
+}
+
+// Keep ends the interest of owner in every Secret but the named ones.
+func (s *SecretRefs) Keep(owner Owner, names ...types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keep := map[types.NamespacedName]bool{}
+	for _, name := range names {
+		keep[name] = true
+	}
+	for name := range s.owners[owner] {
+		if !keep[name] {
+			s.release(owner, name)
+		}
+	}
+	if len(s.owners[owner]) == 0 {
+		delete(s.owners, owner)
+	}
+}
+
+func (s *SecretRefs) track(owner Owner, name types.NamespacedName) *secretWatch {
+	watch, ok := s.watches[name]
+	if !ok {
+		watch = &secretWatch{owners: map[Owner]struct{}{}, synced: make(chan struct{})}
+		s.watches[name] = watch
+		if s.ctx != nil {
+			s.run(name, watch)
+		}
+	}
+	watch.owners[owner] = struct{}{}
+	if s.owners[owner] == nil {
+		s.owners[owner] = map[types.NamespacedName]struct{}{}
+	}
+	s.owners[owner][name] = struct{}{}
+	return watch
+}
+
+func (s *SecretRefs) release(owner Owner, name types.NamespacedName) {
+	delete(s.owners[owner], name)
+	watch := s.watches[name]
+	delete(watch.owners, owner)
+	if len(watch.owners) > 0 {
+		return
+	}
+	delete(s.watches, name)
+	if watch.cancel != nil {
+		watch.cancel()
+	}
+}
+
+// run starts the watch of one Secret; the lock is held.
+func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	watch.cancel = cancel
+	store, controller := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: cache.NewListWatchFromClient(s.clientset.CoreV1().RESTClient(), "secrets", name.Namespace,
+			fields.OneTermEqualSelector("metadata.name", name.Name)),
+		ObjectType: &corev1.Secret{},
+		Transform:  stripManagedFields,
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { s.wake(name) },
+			UpdateFunc: func(any, any) { s.wake(name) },
+			DeleteFunc: func(any) { s.wake(name) },
+		},
+	})
+	synced := controller.HasSyncedChecker().Done()
+	watch.store, watch.synced = store, synced
+	go controller.RunWithContext(ctx)
+	go func() {
+		// A Secret that does not exist sends no event: the first answer itself wakes who asked.
+		select {
+		case <-synced:
+			s.wake(name)
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (s *SecretRefs) wake(name types.NamespacedName) {
+	for owner, wakers := range s.interested(name) {
+		for _, waker := range wakers {
+			waker(owner)
+		}
+	}
+}
+
+func (s *SecretRefs) interested(name types.NamespacedName) map[Owner][]func(Owner) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	result := map[Owner][]func(Owner){}
+	if watch, ok := s.watches[name]; ok {
+		for owner := range watch.owners {
+			result[owner] = slices.Clone(s.wakers[owner.Kind])
+		}
+	}
+	return result
+}

@@ -1,0 +1,81 @@
+package kube
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Writes remembers the resourceVersion of our last write of each object until the cache has shown
+// it. A reconciler that reads an older view than its own last write would decide on the past and
+// do things twice; Writes lets it notice and wait for the watch instead.
+type Writes struct {
+	mu      sync.Mutex
+	pending map[objectKey]written
+}
+
+type objectKey struct {
+	kind string
+	name types.NamespacedName
+}
+
+type written struct {
+	uid     types.UID
+	version string
+	at      time.Time
+}
+
+// NewWrites makes an empty memory.
+func NewWrites() *Writes {
+	return &Writes{pending: map[objectKey]written{}}
+}
+
+func keyOf(obj client.Object) objectKey {
+	return objectKey{kind: fmt.Sprintf("%T", obj), name: client.ObjectKeyFromObject(obj)}
+}
+
+// Record remembers what the API server answered to a write of obj, now.
+func (w *Writes) Record(obj client.Object, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending[keyOf(obj)] = written{uid: obj.GetUID(), version: obj.GetResourceVersion(), at: now}
+}
+
+// Fresh says whether obj, as the cache gave it, is at least as new as our last write of it.
+func (w *Writes) Fresh(obj client.Object) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := keyOf(obj)
+	last, ok := w.pending[key]
+	if !ok {
+		return true
+	}
+	// Resource versions of one resource are ordered (KEP-5504), across re-creation too.
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), last.version)
+	if err == nil && order < 0 {
+		return false
+	}
+	delete(w.pending, key)
+	return true
+}
+
+// Since says when we wrote an object of this type and name that the cache has not shown yet. An
+// object that the cache does not have is then either on its way or deleted by somebody else: only a
+// live read can tell.
+func (w *Writes) Since(kind client.Object, name types.NamespacedName) (time.Time, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, ok := w.pending[objectKey{kind: fmt.Sprintf("%T", kind), name: name}]
+	return last.at, ok
+}
+
+// Forget drops the memory of an object that a live read or a deletion has shown to be gone.
+func (w *Writes) Forget(kind client.Object, name types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.pending, objectKey{kind: fmt.Sprintf("%T", kind), name: name})
+}

@@ -1,0 +1,16 @@
+// Package acmetest runs ACME servers and the DNS they look at inside the
+// process: Pebble with real validation (Start), a server that answers by
+// script for what Pebble never does (StartScript), and an authoritative DNS
+// server that takes RFC 2136 updates (StartDNS).
+//
+// Tests, the demo and the benchmark may import it; no part of the operator
+// may. Nothing here depends on the testing package.
+//
+// HTTP-01 and DNS-01 against Pebble are wired like this:
+//
+//	dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zone: "example.com"})
+//	server, err := acmetest.Start(acmetest.Options{
+//		DNSServer: dns.Addr(), // every name is at 127.0.0.1; TXT as set or updated
+//		HTTPPort:  port,       // where the test answers HTTP-01
+//	})
+package acmetest

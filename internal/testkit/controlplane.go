@@ -1,0 +1,184 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/certwright/certwright/api"
+)
+
+// ControlPlane is a running etcd and kube-apiserver with the CRDs of one API group.
+type ControlPlane struct {
+	// Config reaches the API server as a cluster administrator, without a client-side throttle.
+	Config *rest.Config
+	// KubeConfig is the same as a kubeconfig file.
+	KubeConfig []byte
+	// Environment makes further users (AddUser).
+	Environment *envtest.Environment
+
+	names   api.Names
+	folder  string
+	manager *exec.Cmd
+}
+
+// ControlPlaneOptions says how a control plane differs from a plain one.
+type ControlPlaneOptions struct {
+	// Names is the API group whose CRDs are installed.
+	Names api.Names
+	// CRDFolder is the folder of the CRDs, relative to the repository; config/crd/bases if empty.
+	CRDFolder string
+	// APIServer adds flags to kube-apiserver, by name without dashes.
+	APIServer map[string][]string
+}
+
+// StartControlPlane starts etcd and kube-apiserver and installs the CRDs of options.Names.
+func StartControlPlane(options ControlPlaneOptions) (*ControlPlane, error) {
+	assets, err := Assets()
+	if err != nil {
+		return nil, err
+	}
+	if options.CRDFolder == "" {
+		options.CRDFolder = filepath.Join("config", "crd", "bases")
+	}
+	crds, err := customResourceDefinitions(options.CRDFolder, options.Names)
+	if err != nil {
+		return nil, err
+	}
+	environment := &envtest.Environment{
+		BinaryAssetsDirectory:    assets,
+		CRDs:                     crds,
+		ControlPlaneStartTimeout: time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
+	}
+	for flag, values := range options.APIServer {
+		environment.ControlPlane.GetAPIServer().Configure().Set(flag, values...)
+	}
+	cfg, err := environment.Start()
+	if err != nil {
+		return nil, fmt.Errorf("testkit: starting the control plane: %w", err)
+	}
+	// The API server's Priority and Fairness is the only throttle that specs should meet.
+	cfg.QPS = -1
+	folder, err := os.MkdirTemp("", "certwright-controlplane-")
+	if err != nil {
+		return nil, errors.Join(err, environment.Stop())
+	}
+	return &ControlPlane{Config: cfg, KubeConfig: environment.KubeConfig, Environment: environment, names: options.Names, folder: folder}, nil
+}
+
+func customResourceDefinitions(folder string, names api.Names) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	manifests, err := Manifests(folder, names, "")
+	if err != nil {
+		return nil, err
+	}
+	crds := make([]*apiextensionsv1.CustomResourceDefinition, 0, len(manifests))
+	for _, manifest := range manifests {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := sigsyaml.Unmarshal(manifest, crd); err != nil {
+			return nil, fmt.Errorf("testkit: reading a CRD of %s: %w", folder, err)
+		}
+		crds = append(crds, crd)
+	}
+	return crds, nil
+}
+
+// Apply creates or replaces every object of the manifests, as an administrator would with
+// kubectl apply --server-side.
+func (c *ControlPlane) Apply(ctx context.Context, manifests ...[]byte) error {
+	cl, err := client.New(c.Config, client.Options{})
+	if err != nil {
+		return err
+	}
+	for _, manifest := range manifests {
+		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
+		for {
+			object := &unstructured.Unstructured{}
+			if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return fmt.Errorf("testkit: reading a manifest: %w", err)
+			}
+			if len(object.Object) == 0 {
+				continue
+			}
+			if err := apply(ctx, cl, object); err != nil {
+				return fmt.Errorf("testkit: applying %s %s: %w", object.GetKind(), object.GetName(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func apply(ctx context.Context, cl client.Client, object *unstructured.Unstructured) error {
+	err := cl.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("testkit"), client.ForceOwnership)
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("%w (is its CRD installed?)", err)
+	}
+	return err
+}
+
+// StartControllerManager runs a kube-controller-manager with the controllers that delete: garbage
+// collection and namespaces.
+func (c *ControlPlane) StartControllerManager() error {
+	assets, err := Assets()
+	if err != nil {
+		return err
+	}
+	kubeconfig := filepath.Join(c.folder, "kubeconfig")
+	if err := os.WriteFile(kubeconfig, c.KubeConfig, 0o600); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(c.folder, "kube-controller-manager.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"),
+		"--kubeconfig", kubeconfig,
+		"--authentication-kubeconfig", kubeconfig,
+		"--authorization-kubeconfig", kubeconfig,
+		"--controllers", "garbage-collector-controller,namespace-controller",
+		"--leader-elect=false",
+		"--bind-address", "127.0.0.1",
+		"--secure-port", "0",
+		"--kube-api-qps", "500", "--kube-api-burst", "1000",
+		"--cert-dir", filepath.Join(c.folder, "kube-controller-manager"))
+	c.manager.Stdout, c.manager.Stderr = log, log
+	return c.manager.Start()
+}
+
+// Stop ends all of it and removes its files.
+func (c *ControlPlane) Stop() error {
+	var stopped error
+	if c.manager != nil && c.manager.Process != nil {
+		stopped = c.manager.Process.Kill()
+		// The exit status of a killed process is an error by design.
+		_ = c.manager.Wait()
+	}
+	return errors.Join(stopped, c.Environment.Stop(), os.RemoveAll(c.folder))
+}
+
+// Kubectl is the path of the kubectl that was built with the control plane.
+func Kubectl() (string, error) {
+	assets, err := Assets()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(assets, "kubectl"), nil
+}
