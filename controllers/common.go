@@ -19,6 +19,9 @@ import (
 // noTime is the recheck time of an object that only a change wakes.
 var noTime time.Time
 
+// timeFormat is how times stand in messages.
+const timeFormat = time.RFC3339
+
 func owner(kind string, name types.NamespacedName) kube.Owner {
 	return kube.Owner{Kind: kind, NamespacedName: name}
 }

@@ -33,7 +33,10 @@ type Directory struct {
 
 // DirectoryMeta is what the CA says about itself.
 type DirectoryMeta struct {
-	TermsOfService          string
+	// TermsOfService is the URL of the terms that apply now. It is to be shown
+	// and compared; any scheme is kept.
+	TermsOfService string
+
 	Website                 string
 	CAAIdentities           []string
 	ExternalAccountRequired bool
@@ -81,7 +84,7 @@ func parseDirectory(body []byte, base *url.URL) (*Directory, error) {
 		KeyChange:   resolve(base, wire.KeyChange),
 		RenewalInfo: resolve(base, wire.RenewalInfo),
 		Meta: DirectoryMeta{
-			TermsOfService:          displayURL(wire.Meta.TermsOfService),
+			TermsOfService:          cleanText(wire.Meta.TermsOfService, maxURL),
 			Website:                 displayURL(wire.Meta.Website),
 			CAAIdentities:           cleanList(wire.Meta.CAAIdentities, maxCAAIdentities),
 			ExternalAccountRequired: wire.Meta.ExternalAccountRequired,

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 const pendingOrder = `{"status":"pending","identifiers":[{"type":"dns","value":"a.example"}],

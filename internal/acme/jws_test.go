@@ -47,7 +47,7 @@ func rfc7638Key(t *testing.T) *rsa.PublicKey {
 	return &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}
 }
 
-func ecKey(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
+func ecKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
@@ -175,7 +175,7 @@ func TestSignJWSAlgorithms(t *testing.T) {
 
 func verify(t *testing.T, body []byte, key crypto.PublicKey, algorithm jose.SignatureAlgorithm) {
 	t.Helper()
-	parsed, err := jose.ParseSigned(string(body), []jose.SignatureAlgorithm{algorithm})
+	parsed, err := jose.ParseSignedJSON(string(body), []jose.SignatureAlgorithm{algorithm})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 // failingTransport fails every request with one error.

@@ -405,6 +405,21 @@ func TestPebbleRefusals(t *testing.T) {
 	}
 }
 
+func TestPebbleNamesTheRefusedIdentifier(t *testing.T) {
+	server := startPebble(t, acmetest.Options{BlockedDomains: []string{"blocked.example"}})
+	ctx := testContext(t)
+	account := server.register(ctx, t, newKey(t))
+	blocked := acme.DNSIdentifier("blocked.example")
+	_, err := server.client.NewOrder(ctx, account, acme.OrderRequest{Identifiers: []acme.Identifier{acme.DNSIdentifier("a.example"), blocked}})
+	problem, ok := acme.AsProblem(err)
+	if !ok || len(problem.Subproblems) != 1 {
+		t.Fatalf("error %v, want a problem with one subproblem", err)
+	}
+	if sub := problem.Subproblems[0]; sub.Identifier == nil || *sub.Identifier != blocked || !sub.HasType(acme.TypeRejectedIdentifier) {
+		t.Errorf("subproblem %+v, want it to name %v", sub, blocked)
+	}
+}
+
 func TestPebbleBadCSRLeavesTheOrderReady(t *testing.T) {
 	server := startPebble(t, acmetest.Options{AlwaysValid: true})
 	ctx := testContext(t)
@@ -415,7 +430,7 @@ func TestPebbleBadCSRLeavesTheOrderReady(t *testing.T) {
 	}
 	server.prove(ctx, t, account, order, acme.ChallengeHTTP01)
 	withAccountKey := newCSR(t, account.Key, order.Identifiers)
-	if _, err := server.client.Finalize(ctx, account, order, withAccountKey); !acme.IsProblem(err, acme.TypeBadPublicKey, acme.TypeBadCSR, acme.TypeMalformed) {
+	if _, err := server.client.Finalize(ctx, account, order, withAccountKey); !acme.IsProblem(err, acme.TypeBadCSR) {
 		t.Errorf("finalize with the account key: %v", err)
 	}
 	server.complete(ctx, t, account, order)
@@ -443,6 +458,9 @@ func TestPebbleAccounts(t *testing.T) {
 	}
 	if fmt.Sprint(updated.Contact) != "[mailto:ops@a.example]" {
 		t.Errorf("contact %v", updated.Contact)
+	}
+	if _, err := server.client.NewAccount(ctx, newKey(t), acme.AccountRequest{}); !acme.IsProblem(err, acme.TypeUserActionRequired) {
+		t.Errorf("account without agreement to the terms: %v", err)
 	}
 	forgotten := acme.Account{Key: newKey(t), URL: account.URL + "0"}
 	if _, err := server.client.NewOrder(ctx, forgotten, orderOf); !acme.IsProblem(err, acme.TypeAccountDoesNotExist) {
@@ -472,7 +490,7 @@ func TestPebbleExternalAccount(t *testing.T) {
 	if err := request(nil); !acme.IsProblem(err, acme.TypeExternalAccountRequired) {
 		t.Errorf("without an external account: %v", err)
 	}
-	if err := request(&acme.ExternalAccount{KeyID: "kid-1", MACKey: []byte("wrong")}); !acme.IsProblem(err, acme.TypeMalformed, acme.TypeUnauthorized) {
+	if err := request(&acme.ExternalAccount{KeyID: "kid-1", MACKey: []byte("wrong")}); !acme.IsProblem(err, acme.TypeUnauthorized) {
 		t.Errorf("with a wrong MAC key: %v", err)
 	}
 	if err := request(&acme.ExternalAccount{KeyID: "kid-1", MACKey: decoded}); err != nil {

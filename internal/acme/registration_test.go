@@ -5,9 +5,10 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestNewAccount(t *testing.T) {

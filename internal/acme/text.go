@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -73,15 +72,9 @@ type wireTime struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (w *wireTime) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) != nil {
-		return nil
+	if parsed, err := time.Parse(`"`+time.RFC3339+`"`, string(data)); err == nil {
+		w.Time = parsed.UTC()
 	}
-	parsed, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return nil
-	}
-	w.Time = parsed.UTC()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -10,9 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/certwright/certwright/internal/outcome"
 )
@@ -29,14 +27,8 @@ type SecretRefs struct {
 	ctx     context.Context // set by Start; the life of every watch
 	watches map[types.NamespacedName]*secretWatch
 	owners  map[Owner]map[types.NamespacedName]struct{}
-	wakers  map[string][]func(Owner)
-}
 
-// Owner is an object that names Secrets.
-type Owner struct {
-	// Kind is the kind of the owner, and of the controller that hears of changes.
-	Kind string
-	types.NamespacedName
+	*Waker
 }
 
 type secretWatch struct {
@@ -52,7 +44,7 @@ func NewSecretRefs(clientset kubernetes.Interface) *SecretRefs {
 		clientset: clientset,
 		watches:   map[types.NamespacedName]*secretWatch{},
 		owners:    map[Owner]map[types.NamespacedName]struct{}{},
-		wakers:    map[string][]func(Owner){},
+		Waker:     &Waker{},
 	}
 }
 
@@ -70,26 +62,6 @@ func (s *SecretRefs) Start(ctx context.Context) error {
 
 // NeedLeaderElection says that only the reconciling replica watches.
 func (s *SecretRefs) NeedLeaderElection() bool { return true }
-
-// Source wakes a controller when a Secret changes that an owner of one kind names: with the requests
-// that requests gives for that owner.
-func (s *SecretRefs) Source(kind string, requests func(context.Context, Owner) []reconcile.Request) source.Source {
-	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.wakers[kind] = append(s.wakers[kind], func(owner Owner) {
-			for _, request := range requests(ctx, owner) {
-				queue.Add(request)
-			}
-		})
-		return nil
-	})
-}
-
-// Itself is the request for the owner.
-func Itself(_ context.Context, owner Owner) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: owner.NamespacedName}}
-}
 
 // Get returns the Secret as its watch shows it, or nil if it does not exist. owner is woken when
 // that changes. While the watch is starting, the error is a Wait that its first answer ends.
@@ -188,21 +160,17 @@ func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
 }
 
 func (s *SecretRefs) wake(name types.NamespacedName) {
-	for owner, wakers := range s.interested(name) {
-		for _, waker := range wakers {
-			waker(owner)
-		}
+	for _, owner := range s.interested(name) {
+		s.Wake(owner)
 	}
 }
 
-func (s *SecretRefs) interested(name types.NamespacedName) map[Owner][]func(Owner) {
+func (s *SecretRefs) interested(name types.NamespacedName) []Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	result := map[Owner][]func(Owner){}
-	if watch, ok := s.watches[name]; ok {
-		for owner := range watch.owners {
-			result[owner] = slices.Clone(s.wakers[owner.Kind])
-		}
+	watch, ok := s.watches[name]
+	if !ok {
+		return nil
 	}
-	return result
+	return slices.Collect(maps.Keys(watch.owners))
 }

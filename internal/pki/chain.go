@@ -89,20 +89,28 @@ func parseCertificates(data []byte, limit, most int) ([]*x509.Certificate, error
 // that Linked reports them. A chain that is in order already is not touched:
 // with cross-signed CAs there is more than one order.
 func inIssuingOrder(certs []*x509.Certificate) Chain {
-	ordered := Chain(certs)
-	for i := 1; i < len(ordered); i++ {
-		if issuedBy(ordered[i-1], ordered[i]) {
-			continue
-		}
-		at := nextIssuer(ordered[i-1], ordered[i:])
-		if at < 0 {
-			return ordered
-		}
-		next := ordered[i+at]
-		copy(ordered[i+1:i+at+1], ordered[i:i+at])
-		ordered[i] = next
+	if inOrder(certs) {
+		return certs
 	}
-	return ordered
+	for i := 1; i < len(certs); i++ {
+		at := nextIssuer(certs[i-1], certs[i:])
+		if at < 0 {
+			break
+		}
+		next := certs[i+at]
+		copy(certs[i+1:i+at+1], certs[i:i+at])
+		certs[i] = next
+	}
+	return certs
+}
+
+func inOrder(certs []*x509.Certificate) bool {
+	for i := 1; i < len(certs); i++ {
+		if !issuedBy(certs[i-1], certs[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // nextIssuer finds the issuer of a certificate, and prefers one that was itself

@@ -16,7 +16,7 @@ var requestRules = []rule{
 	{
 		name: "keeps its spec", field: "spec", message: "the spec of a CertificateRequest never changes: create another CertificateRequest",
 		before:   `spec: {usages: [server auth]}`,
-		accepted: `spec: {usages: [server auth], username: admin, groups: [system:masters, system:authenticated]}`,
+		accepted: `metadata: {labels: {a: b}}`,
 		refused:  `spec: {usages: [client auth]}`,
 	}, {
 		name: "wants a signing request", field: "spec.request", message: "at least 1 chars",
@@ -61,7 +61,7 @@ var requestRules = []rule{
 		accepted: `status: {conditions: [{type: Denied, status: "True"}]}`,
 		refused:  `status: {}`,
 	}, {
-		name: "keeps its status", field: "", message: "the status of a CertificateRequest is kept",
+		name: "keeps its status", field: root, message: "the status of a CertificateRequest is kept",
 		before:   `status: {conditions: [{type: Denied, status: "True"}]}`,
 		accepted: `status: {conditions: [{type: Denied, status: "True"}]}`,
 		refused:  `{}`,
@@ -99,7 +99,7 @@ var orderRules = []rule{
 		accepted: `spec: {issuerRef: {name: a, kind: ClusterIssuer}}`,
 		refused:  `spec: {issuerRef: {name: a, kind: Secret}}`,
 	}, {
-		name: "keeps its status", field: "", message: "the status of an Order is kept",
+		name: "keeps its status", field: root, message: "the status of an Order is kept",
 		before:   `status: {state: pending}`,
 		accepted: `status: {}`,
 		refused:  `{}`,

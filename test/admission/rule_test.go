@@ -28,7 +28,8 @@ type rule struct {
 	message string
 	// before is the object that the other two are edits of. Rules about new objects have none.
 	before string
-	// accepted and refused are the members of the object, in YAML, that differ from the kind's plain object.
+	// accepted and refused are the members of the object, in YAML, that differ from the kind's plain object,
+	// or from before.
 	accepted, refused string
 }
 
@@ -40,28 +41,32 @@ type kind struct {
 	plain string
 }
 
-// object is the plain object with the members of patch, in YAML, put in place of its own: spec and status
-// one by one, null for away.
+// object is the plain object with the members of patch put in place of its own.
 func (k kind) object(namespace, patch string) *unstructured.Unstructured {
 	GinkgoHelper()
-	content, changes := parse(k.plain), parse(patch)
-	for section, value := range changes {
-		members, isObject := value.(map[string]any)
-		old, existed := content[section].(map[string]any)
-		if !isObject || !existed {
-			content[section] = value
-			continue
-		}
-		maps.Copy(old, members)
-		maps.DeleteFunc(old, func(_ string, member any) bool { return member == nil })
-	}
-	object := &unstructured.Unstructured{Object: content}
+	object := &unstructured.Unstructured{Object: parse(k.plain)}
 	object.SetGroupVersionKind(k.GroupVersionKind)
 	object.SetGenerateName("rule-")
 	if !k.clusterScoped {
 		object.SetNamespace(namespace)
 	}
+	merge(object, parse(patch))
 	return object
+}
+
+// merge replaces the members of object's metadata and spec, one by one, by those of patch; null takes one
+// away. The status is replaced as a whole.
+func merge(object *unstructured.Unstructured, patch map[string]any) {
+	for section, value := range patch {
+		members, isObject := value.(map[string]any)
+		old, existed := object.Object[section].(map[string]any)
+		if !isObject || !existed || section == "status" {
+			object.Object[section] = value
+			continue
+		}
+		maps.Copy(old, members)
+		maps.DeleteFunc(old, func(_ string, member any) bool { return member == nil })
+	}
 }
 
 func parse(text string) map[string]any {
@@ -94,21 +99,24 @@ func create(ctx context.Context, object client.Object) error {
 func edit(ctx context.Context, k kind, before, after string) error {
 	GinkgoHelper()
 	object := k.object("default", before)
-	status := object.Object["status"]
+	status, hasStatus := object.Object["status"]
 	Expect(admin.Create(ctx, object)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, object)).To(Succeed()) })
-	if status != nil {
+	if hasStatus {
 		object.Object["status"] = status
 		Expect(admin.Status().Update(ctx, object)).To(Succeed())
 	}
-	changed := k.object("default", after)
-	changed.SetName(object.GetName())
-	changed.SetResourceVersion(object.GetResourceVersion())
+	changed := object.DeepCopy()
+	unstructured.RemoveNestedField(changed.Object, "status")
+	merge(changed, parse(after))
 	if err := admin.Update(ctx, changed.DeepCopy(), client.DryRunAll); err != nil {
 		return err
 	}
 	return admin.Status().Update(ctx, changed, client.DryRunAll)
 }
+
+// root is where a rule of the whole object is reported.
+const root = "<nil>"
 
 var index = regexp.MustCompile(`\[[^\]]*\]`)
 

@@ -49,6 +49,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(controlPlane.Stop)
 	admin = newClient(controlPlane.Config, names)
 	createNamespace(ctx, testkit.DefaultNamespace)
+	installPolicies(ctx, names, testkit.DefaultNamespace)
 })
 
 // newClient makes a client that knows the kinds of a group.

@@ -1,0 +1,133 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/condition"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/report"
+)
+
+// IssuerReconciler checks that an Issuer or a ClusterIssuer can sign, and registers accounts. It is
+// the one writer of their status.
+type IssuerReconciler struct {
+	// Kind is the kind that this reconciler is for; New makes an empty object of it.
+	Kind    string
+	New     func() v1.GenericIssuer
+	Client  *kube.Client
+	Secrets *kube.SecretRefs
+	Signers *backend.Signers
+	// Accounts registers ACME accounts.
+	Accounts *backend.Accounts
+	Events   report.Events
+	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
+	ClusterResourceNamespace string
+}
+
+// Reconcile checks one issuer.
+func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	issuer := r.New()
+	err := r.Client.Get(ctx, request.NamespacedName, issuer)
+	if apierrors.IsNotFound(err) || err == nil && issuer.GetDeletionTimestamp() != nil {
+		r.Secrets.Keep(owner(r.Kind, request.NamespacedName))
+		return ctrl.Result{}, nil
+	}
+	if err != nil {
+		return report.Result(err, noTime, r.Client.Now())
+	}
+	status := issuer.GetStatus().DeepCopy()
+	ready, waiting := r.check(ctx, issuer, status)
+	status.Conditions = condition.Set(status.Conditions, r.condition(issuer, ready, waiting), r.Client.Now())
+	if err := r.writeStatus(ctx, issuer, status); err != nil {
+		return report.Result(err, noTime, r.Client.Now())
+	}
+	return report.Result(waiting, noTime, r.Client.Now())
+}
+
+// check says why an issuer is ready, or returns what it waits for.
+func (r *IssuerReconciler) check(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
+	spec := issuer.GetSpec()
+	switch {
+	case spec.SelfSigned != nil:
+		r.Secrets.Keep(backend.IssuerOwner(issuer))
+		return ready{v1.ReasonIsReady, "The issuer signs each certificate with its own key"}, nil
+	case spec.CA != nil:
+		return r.checkCA(issuer)
+	case spec.ACME != nil:
+		return r.checkACME(ctx, issuer, status)
+	default:
+		r.Secrets.Keep(backend.IssuerOwner(issuer))
+		return ready{}, outcome.Invalidf(v1.ReasonNotSupported, "issuers of this type are accepted but not supported yet: use acme, ca or selfSigned")
+	}
+}
+
+// ready is the reason and message of Ready=True.
+type ready struct{ reason, message string }
+
+func (r *IssuerReconciler) checkCA(issuer v1.GenericIssuer) (ready, error) {
+	name := secretOf(issuer, r.ClusterResourceNamespace, issuer.GetSpec().CA.SecretName)
+	r.Secrets.Keep(backend.IssuerOwner(issuer), name)
+	signer, err := r.Signers.Get(backend.IssuerOwner(issuer), name)
+	if err != nil {
+		return ready{}, err
+	}
+	leaf := signer.Chain.Leaf()
+	if r.Client.Now().After(leaf.NotAfter) {
+		return ready{}, outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "the CA certificate in Secret %q expired at %s", name.Name, leaf.NotAfter.UTC().Format(timeFormat))
+	}
+	return ready{v1.ReasonKeyPairVerified, fmt.Sprintf("The CA in Secret %q signs until %s", name.Name, leaf.NotAfter.UTC().Format(timeFormat))}, nil
+}
+
+func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
+	account, err := r.Accounts.Ensure(ctx, issuer, status.ACME)
+	if err != nil {
+		return ready{}, err
+	}
+	status.ACME = account
+	return ready{v1.ReasonACMEAccountRegistered, "The account is registered at the CA"}, nil
+}
+
+func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err error) v1.Condition {
+	result := v1.Condition{
+		Type: v1.ConditionReady, Status: metav1.ConditionTrue, Reason: ready.reason, Message: ready.message,
+		ObservedGeneration: issuer.GetGeneration(),
+	}
+	if failure := outcome.From(err); failure != nil {
+		result.Status, result.Reason, result.Message = metav1.ConditionFalse, failure.Reason, failure.Message
+	}
+	return result
+}
+
+func (r *IssuerReconciler) writeStatus(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) error {
+	if equality.Semantic.DeepEqual(*issuer.GetStatus(), *status) {
+		return nil
+	}
+	updated := r.New()
+	copyIssuer(issuer, updated)
+	*updated.GetStatus() = *status
+	if err := r.Client.UpdateStatus(ctx, updated); err != nil {
+		return err
+	}
+	if ready := condition.Get(status.Conditions, v1.ConditionReady); ready.Status == metav1.ConditionFalse {
+		r.Events.Refused(updated, ready.Reason, ready.Message)
+	}
+	return nil
+}
+
+func copyIssuer(from, to v1.GenericIssuer) {
+	switch from := from.(type) {
+	case *v1.Issuer:
+		from.DeepCopyInto(to.(*v1.Issuer))
+	case *v1.ClusterIssuer:
+		from.DeepCopyInto(to.(*v1.ClusterIssuer))
+	}
+}

@@ -1,0 +1,226 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/certwright/certwright/api"
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/controllers"
+	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/report"
+)
+
+// keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
+const keyringSize = 20000
+
+// Run runs the operator until ctx ends.
+func Run(ctx context.Context, options Options) error {
+	SetLogger(options)
+	cfg, err := restConfig(options.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	mgr, err := New(ctx, cfg, options)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// SetLogger sends the logs of everything to standard error.
+func SetLogger(options Options) {
+	level := &slog.HandlerOptions{Level: slog.Level(-options.Verbosity)}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, level)
+	if options.LogFormat == "text" {
+		handler = slog.NewTextHandler(os.Stderr, level)
+	}
+	logger := logr.FromSlogHandler(handler)
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+}
+
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		cfg, err := ctrl.GetConfig()
+		if err != nil {
+			return nil, fmt.Errorf("no cluster to work in: give --kubeconfig, or set KUBECONFIG: %w", err)
+		}
+		return cfg, nil
+	}
+	return clientcmd.BuildConfigFromFlags("", kubeconfig)
+}
+
+// New makes a manager with every controller of the operator. It does not start it.
+func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
+	}
+	names, err := api.NamesFor(options.APIGroup)
+	if err != nil {
+		return nil, err
+	}
+	cfg = rest.CopyConfig(cfg)
+	// The API server's Priority and Fairness is the throttle; a second one here would only hide it.
+	cfg.QPS = -1
+	cfg.UserAgent = "certwright/" + Version
+	mgr, err := ctrl.NewManager(cfg, managerOptions(names, options))
+	if err != nil {
+		return nil, fmt.Errorf("reaching the API server: %w", err)
+	}
+	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer(), names); err != nil {
+		return nil, err
+	}
+	if err := addControllers(mgr, names, options); err != nil {
+		return nil, err
+	}
+	return mgr, addHealth(mgr)
+}
+
+// Scheme knows our kinds in the group of names.
+func Scheme(names api.Names) (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names)} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+func managerOptions(names api.Names, options Options) ctrl.Options {
+	scheme, err := Scheme(names)
+	if err != nil {
+		panic(err) // The types are compiled in: this cannot depend on input.
+	}
+	managed := labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})
+	cacheOptions := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: managed}},
+	}
+	if len(options.Namespaces) > 0 {
+		cacheOptions.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range options.Namespaces {
+			cacheOptions.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	grace := 20 * time.Second
+	return ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions,
+		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress:        options.HealthAddress,
+		LeaderElection:                options.LeaderElect,
+		LeaderElectionID:              "certwright." + names.Group,
+		LeaderElectionNamespace:       options.OwnNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &grace,
+		Controller:                    config.Controller{SkipNameValidation: &options.SkipControllerNameUse},
+	}
+}
+
+// addControllers names every controller of the operator, and what they share.
+func addControllers(mgr ctrl.Manager, names api.Names, options Options) error {
+	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
+	numbers, err := registerMetrics(mgr, names)
+	if err != nil {
+		return err
+	}
+	cl := &kube.Client{Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Writes: kube.NewWrites(), Now: time.Now}
+	secrets := kube.NewSecretRefs(clientset)
+	if err := mgr.Add(secrets); err != nil {
+		return err
+	}
+	keyring := kube.NewKeyring(keyringSize)
+	signers := &backend.Signers{Secrets: secrets}
+	events := report.Events{Recorder: mgr.GetEventRecorder("certwright")}
+	approver := controllers.Approver{Names: names, Patterns: options.ApproveSignerNames}
+	accounts := &backend.Accounts{
+		Client: cl, Secrets: secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
+		UserAgent: "certwright/" + Version, Observer: numbers.ACMERequest, Doubts: &kube.Waker{},
+	}
+	issuer := func(kind string, make func() v1.GenericIssuer) *controllers.IssuerReconciler {
+		return &controllers.IssuerReconciler{
+			Kind: kind, New: make, Client: cl, Secrets: secrets, Signers: signers, Accounts: accounts, Events: events,
+			ClusterResourceNamespace: options.ClusterResourceNamespace,
+		}
+	}
+	for _, setup := range []func() error{
+		func() error {
+			return issuer(v1.IssuerKind, func() v1.GenericIssuer { return &v1.Issuer{} }).SetupWithManager(mgr)
+		},
+		func() error {
+			return issuer(v1.ClusterIssuerKind, func() v1.GenericIssuer { return &v1.ClusterIssuer{} }).SetupWithManager(mgr)
+		},
+		func() error {
+			return (&controllers.CertificateReconciler{
+				Names: names, Client: cl, Secrets: secrets, Keyring: keyring, Signers: signers, Events: events, Metrics: numbers,
+				Approver: approver, Copied: options.CopiedPrefixes, OwnSecrets: options.CertificateOwnerRef,
+				ClusterResourceNamespace: options.ClusterResourceNamespace,
+			}).SetupWithManager(mgr, options.ConcurrentReconciles)
+		},
+		func() error {
+			return (&controllers.CertificateRequestReconciler{
+				Names: names, Client: cl, Secrets: secrets, Events: events, Approver: approver,
+				Backends: controllers.Backends{
+					SelfSigned: &backend.SelfSigned{Names: names, Keyring: keyring, Secrets: secrets},
+					CA:         &backend.CA{Signers: signers},
+				},
+				ClusterResourceNamespace: options.ClusterResourceNamespace,
+			}).SetupWithManager(mgr, options.ConcurrentReconciles)
+		},
+	} {
+		if err := setup(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registerMetrics registers the operator's metrics with the manager's registry, which several
+// managers in one process (specs) share: the first one's stay.
+func registerMetrics(mgr ctrl.Manager, names api.Names) (*report.Metrics, error) {
+	numbers, err := report.NewMetrics(metrics.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return numbers, metrics.Registry.Register(report.CertificateCollector(mgr.GetCache(), names))
+}
+
+func addHealth(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("caches", func(request *http.Request) error {
+		if !mgr.GetCache().WaitForCacheSync(request.Context()) {
+			return fmt.Errorf("the caches are not filled yet")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,163 @@
+// Package operator wires the operator: options in, a running manager out. Every controller is named
+// in one list, in operator.go.
+//
+// main.go imports it, and specs, the demo and the benchmark that run the whole operator.
+package operator
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/certwright/certwright/api"
+)
+
+// Version is stamped at build time.
+var Version = "dev"
+
+// Options are everything that can be set at start.
+type Options struct {
+	APIGroup                 string
+	Kubeconfig               string
+	Namespaces               []string
+	ClusterResourceNamespace string
+	OwnNamespace             string
+
+	LeaderElect           bool
+	MetricsAddress        string
+	HealthAddress         string
+	ConcurrentReconciles  int
+	CertificateOwnerRef   bool
+	ApproveSignerNames    []string
+	CopiedPrefixes        []string
+	DNS01Nameservers      []string
+	DNS01NameserversOnly  bool
+	HTTP01SolverAddress   string
+	HTTP01SolverService   string
+	LogFormat             string
+	Verbosity             int
+	SkipControllerNameUse bool
+}
+
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// Default gives the options of a start without flags.
+func Default() Options {
+	return Options{
+		APIGroup:             api.DefaultGroup,
+		OwnNamespace:         ownNamespace(),
+		MetricsAddress:       ":8080",
+		HealthAddress:        ":8081",
+		HTTP01SolverAddress:  ":8089",
+		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
+		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		LogFormat:            "json",
+	}
+}
+
+// ownNamespace is the operator's own namespace: told by POD_NAMESPACE, or by the service account,
+// or the default outside of a cluster.
+func ownNamespace() string {
+	if namespace := os.Getenv("POD_NAMESPACE"); namespace != "" {
+		return namespace
+	}
+	if namespace, err := os.ReadFile(namespaceFile); err == nil {
+		return strings.TrimSpace(string(namespace))
+	}
+	return "certwright-system"
+}
+
+// group is a part of --help.
+type group struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+func (o *Options) groups() []group {
+	newSet := func(title string) group {
+		return group{title: title, flags: pflag.NewFlagSet(title, pflag.ContinueOnError)}
+	}
+	cluster := newSet("Cluster")
+	cluster.flags.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig file; without it KUBECONFIG, then the pod's service account, then ~/.kube/config")
+	cluster.flags.StringVar(&o.APIGroup, "api-group", o.APIGroup, "base group of all kinds, annotations, labels and finalizers; its CRDs must be installed")
+	cluster.flags.StringSliceVar(&o.Namespaces, "namespace", o.Namespaces, "namespaces to work in, comma separated; all if empty")
+	cluster.flags.StringVar(&o.ClusterResourceNamespace, "cluster-resource-namespace", o.ClusterResourceNamespace, "namespace of the Secrets that ClusterIssuers name (default: the operator's own)")
+	cluster.flags.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "let one of several replicas reconcile; the lease is in the operator's own namespace")
+	cluster.flags.IntVar(&o.ConcurrentReconciles, "concurrent-reconciles", o.ConcurrentReconciles, "objects of one kind that are worked on at once")
+
+	certificates := newSet("Certificates")
+	certificates.flags.BoolVar(&o.CertificateOwnerRef, "enable-certificate-owner-ref", o.CertificateOwnerRef, "delete a Certificate's Secret with it")
+	certificates.flags.StringSliceVar(&o.ApproveSignerNames, "approve-signer-names", o.ApproveSignerNames,
+		"signers whose requests are approved automatically: issuers.<group>/<namespace>.<name>, clusterissuers.<group>/<name>, a * for the name, or * for every external issuer (default: all of these)")
+	certificates.flags.StringSliceVar(&o.CopiedPrefixes, "copied-annotation-prefixes", o.CopiedPrefixes, "annotations that go from a Certificate to its requests: prefixes, * for all, a leading - to leave out")
+
+	acme := newSet("ACME")
+	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
+	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
+	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
+	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
+
+	serving := newSet("Serving and logging")
+	serving.flags.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress, "address of /metrics; 0 for none")
+	serving.flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "address of /healthz and /readyz; 0 for none")
+	serving.flags.StringVar(&o.LogFormat, "log-format", o.LogFormat, "json or text")
+	serving.flags.IntVarP(&o.Verbosity, "v", "v", o.Verbosity, "how much to log: 0 for what an administrator wants to know, up to 4")
+	return []group{cluster, certificates, acme, serving}
+}
+
+// Parse reads the command line. It returns pflag.ErrHelp after it wrote the help to out.
+func Parse(arguments []string, out io.Writer) (Options, error) {
+	options := Default()
+	groups := options.groups()
+	all := pflag.NewFlagSet("certwright", pflag.ContinueOnError)
+	all.Usage = func() { usage(out, groups) }
+	for _, group := range groups {
+		all.AddFlagSet(group.flags)
+	}
+	if err := all.Parse(arguments); err != nil {
+		return Options{}, err
+	}
+	if all.NArg() > 0 {
+		return Options{}, fmt.Errorf("unexpected argument %q: the operator takes flags only, see --help", all.Arg(0))
+	}
+	return options, options.complete()
+}
+
+func usage(out io.Writer, groups []group) {
+	var text strings.Builder
+	text.WriteString("certwright keeps the certificates of Certificate resources valid.\n")
+	for _, group := range groups {
+		text.WriteString("\n" + group.title + ":\n" + group.flags.FlagUsages())
+	}
+	_, _ = io.WriteString(out, text.String())
+}
+
+// complete fills in what depends on other options, and refuses what cannot work.
+func (o *Options) complete() error {
+	if o.ClusterResourceNamespace == "" {
+		o.ClusterResourceNamespace = o.OwnNamespace
+	}
+	if len(o.ApproveSignerNames) == 0 {
+		o.ApproveSignerNames = []string{"issuers." + o.APIGroup + "/*", "clusterissuers." + o.APIGroup + "/*", "*"}
+	}
+	if o.ConcurrentReconciles < 1 {
+		return fmt.Errorf("--concurrent-reconciles must be at least 1")
+	}
+	if o.LogFormat != "json" && o.LogFormat != "text" {
+		return fmt.Errorf("--log-format %q is unknown: write json or text", o.LogFormat)
+	}
+	for _, nameserver := range o.DNS01Nameservers {
+		if _, _, err := net.SplitHostPort(nameserver); err != nil {
+			return fmt.Errorf("--dns01-recursive-nameservers %q: write host:port, such as 9.9.9.9:53", nameserver)
+		}
+	}
+	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
+		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+// Package orderflow decides the next step of an ACME order, and what each answer of a CA means.
+//
+// The order controller carries the steps out. This package is pure: it uses the types of package
+// acme and never its client.
+package orderflow
+
+import (
+	"errors"
+	"time"
+
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// Reasons of what a CA answered.
+const (
+	ReasonRateLimited    = "RateLimited"
+	ReasonCAUnavailable  = "CAUnavailable"
+	ReasonCARefused      = "CARefused"
+	ReasonAccountUnknown = "AccountUnknown"
+	ReasonUserAction     = "UserActionRequired"
+	ReasonValidation     = "ValidationFailed"
+)
+
+const (
+	// longestRetryAfter bounds what a CA may ask us to wait: a day is as long as any limit needs to be
+	// looked at again.
+	longestRetryAfter = 24 * time.Hour
+	// unavailableWait is the wait where a CA that is in trouble gives none.
+	unavailableWait = time.Minute
+	// limitedWait is the wait where a CA limits us and does not say for how long.
+	limitedWait = time.Hour
+)
+
+// Classify says what an error of a call to a CA means. What is no failure of the request (limits,
+// outages, networks) is a Wait with a time; a refusal is Terminal.
+func Classify(err error, now time.Time) *outcome.Error {
+	var own *outcome.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var network *acme.NetworkError
+	if errors.As(err, &network) {
+		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), network.Error(), err)
+	}
+	problem, ok := acme.AsProblem(err)
+	if !ok {
+		// The CA's answer is not what RFC 8555 allows. It may be a passing trouble of a proxy in between.
+		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), err.Error(), err)
+	}
+	failure := classifyProblem(problem, now)
+	failure.Err = err
+	return failure
+}
+
+// classifyProblem is the table of problem types (RFC 8555 section 6.7).
+func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
+	detail := problem.Error()
+	switch {
+	case problem.HasType(acme.TypeRateLimited), problem.Status == 429:
+		if problem.RetryAfter.IsZero() {
+			return waiting(ReasonRateLimited, now.Add(limitedWait), detail, nil)
+		}
+		return waiting(ReasonRateLimited, clamp(problem.RetryAfter, now), detail, nil)
+	case problem.HasType(acme.TypeServerInternal, acme.TypeBadNonce), problem.Status >= 500:
+		at := now.Add(unavailableWait)
+		if !problem.RetryAfter.IsZero() {
+			at = clamp(problem.RetryAfter, now)
+		}
+		return waiting(ReasonCAUnavailable, at, detail, nil)
+	case problem.HasType(acme.TypeUserActionRequired):
+		return terminal(outcome.ClassRefused, ReasonUserAction, problem, detail)
+	case problem.HasType(acme.TypeAccountDoesNotExist):
+		return terminal(outcome.ClassLocal, ReasonAccountUnknown, problem, detail)
+	case problem.HasType(acme.TypeCAA, acme.TypeCompound, acme.TypeConnection, acme.TypeDNS, acme.TypeIncorrectResponse, acme.TypeTLS):
+		return terminal(outcome.ClassValidation, ReasonValidation, problem, detail)
+	default:
+		return terminal(outcome.ClassRefused, ReasonCARefused, problem, detail)
+	}
+}
+
+func waiting(reason string, at time.Time, message string, err error) *outcome.Error {
+	failure := outcome.WaitUntil(at, reason, "%s", message)
+	failure.Err = err
+	return failure
+}
+
+func terminal(class outcome.Class, reason string, problem *acme.Problem, detail string) *outcome.Error {
+	failure := outcome.Terminalf(class, reason, "%s", detail)
+	failure.Type, failure.URL = string(problem.Type), problem.Instance
+	if failure.URL == "" {
+		failure.URL = problem.Help
+	}
+	return failure
+}
+
+func clamp(at, now time.Time) time.Time {
+	latest := now.Add(longestRetryAfter)
+	if at.After(latest) {
+		return latest
+	}
+	if at.Before(now) {
+		return now
+	}
+	return at
+}
