@@ -122,7 +122,6 @@ const (
 	ReasonRedirect       ProtocolReason = "redirect"        // a redirect where none is followed
 	ReasonBadToken       ProtocolReason = "bad-token"       // a challenge token outside its alphabet
 	ReasonNotCertificate ProtocolReason = "not-certificate" // a chain with something else in it
-	ReasonNotOffered     ProtocolReason = "not-offered"     // the directory lacks the resource
 )
 
 var protocolText = map[ProtocolReason]string{
@@ -135,7 +134,6 @@ var protocolText = map[ProtocolReason]string{
 	ReasonRedirect:       "the server redirects a request that must not be redirected; check the directory URL",
 	ReasonBadToken:       "the challenge token is not base64url",
 	ReasonNotCertificate: "the certificate chain holds something that is not a certificate",
-	ReasonNotOffered:     "the CA does not offer this",
 }
 
 // ProtocolError says that this package will not act on what the CA sent, or

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,6 +128,30 @@ func TestNoncesAreReused(t *testing.T) {
 	}
 	if used := nonces(script.Requests("/order/1")); len(slices.Compact(slices.Sorted(slices.Values(used)))) != 3 {
 		t.Errorf("nonces %v, want three different ones", used)
+	}
+}
+
+// A nonce that two requests share makes the CA refuse one of them.
+func TestNoncesAreNotSharedByConcurrentCalls(t *testing.T) {
+	script := startScript(t)
+	script.On("/order/1", acmetest.JSONReply(http.StatusOK, pendingOrder))
+	client, account := scriptClient(t, script)
+	ctx := testContext(t)
+	const callers, calls = 8, 10
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for range calls {
+				if _, err := client.FetchOrder(ctx, account, script.URL("/order/1")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	used := nonces(script.Requests("/order/1"))
+	if distinct := slices.Compact(slices.Sorted(slices.Values(used))); len(distinct) != callers*calls {
+		t.Errorf("%d requests with %d nonces", len(used), len(distinct))
 	}
 }
 

@@ -72,6 +72,32 @@ func TestNewAccountWithoutBody(t *testing.T) {
 	}
 }
 
+func TestNewAccountAnswersThatAreRefused(t *testing.T) {
+	located := func(location, body string) acmetest.Reply {
+		reply := acmetest.JSONReply(http.StatusCreated, body)
+		reply.Header.Set("Location", location)
+		return reply
+	}
+	tests := map[string]struct {
+		reply acmetest.Reply
+		want  acme.ProtocolReason
+	}{
+		"no Location":      {acmetest.JSONReply(http.StatusCreated, `{"status":"valid"}`), acme.ReasonMissing},
+		"foreign Location": {located("https://evil.test/account/1", `{"status":"valid"}`), acme.ReasonForeignHost},
+		"HTML":             {located("{base}/account/1", `<html>`), acme.ReasonMalformed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			script := startScript(t)
+			script.On(acmetest.ScriptNewAccount, test.reply)
+			client, account := scriptClient(t, script)
+			if _, err := client.NewAccount(testContext(t), account.Key, acme.AccountRequest{}); reasonOf(err) != test.want {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
 func TestUpdateContacts(t *testing.T) {
 	script := startScript(t)
 	script.On("/account/1", acmetest.JSONReply(http.StatusOK, `{"status":"valid"}`))

@@ -3,12 +3,14 @@ package operator
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,7 +41,7 @@ const keyringSize = 20000
 
 // Run runs the operator until ctx ends.
 func Run(ctx context.Context, options Options) error {
-	SetLogger(options)
+	SetLogger(os.Stderr, options)
 	cfg, err := restConfig(options.Kubeconfig)
 	if err != nil {
 		return err
@@ -51,12 +53,12 @@ func Run(ctx context.Context, options Options) error {
 	return mgr.Start(ctx)
 }
 
-// SetLogger sends the logs of everything to standard error.
-func SetLogger(options Options) {
+// SetLogger sends the logs of everything to out.
+func SetLogger(out io.Writer, options Options) {
 	level := &slog.HandlerOptions{Level: slog.Level(-options.Verbosity)}
-	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, level)
+	var handler slog.Handler = slog.NewJSONHandler(out, level)
 	if options.LogFormat == "text" {
-		handler = slog.NewTextHandler(os.Stderr, level)
+		handler = slog.NewTextHandler(out, level)
 	}
 	logger := logr.FromSlogHandler(handler)
 	ctrl.SetLogger(logger)
@@ -138,7 +140,7 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 		LeaderElectionNamespace:       options.OwnNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &grace,
-		Controller:                    config.Controller{SkipNameValidation: &options.SkipControllerNameUse},
+		Controller:                    config.Controller{SkipNameValidation: &options.SharedProcess},
 	}
 }
 
@@ -148,7 +150,7 @@ func addControllers(mgr ctrl.Manager, names api.Names, options Options) error {
 	if err != nil {
 		return err
 	}
-	numbers, err := registerMetrics(mgr, names)
+	numbers, err := registerMetrics(mgr, names, options.SharedProcess)
 	if err != nil {
 		return err
 	}
@@ -203,14 +205,18 @@ func addControllers(mgr ctrl.Manager, names api.Names, options Options) error {
 	return nil
 }
 
-// registerMetrics registers the operator's metrics with the manager's registry, which several
-// managers in one process (specs) share: the first one's stay.
-func registerMetrics(mgr ctrl.Manager, names api.Names) (*report.Metrics, error) {
-	numbers, err := report.NewMetrics(metrics.Registry)
+// registerMetrics registers the operator's metrics with the registry that /metrics serves. Operators
+// that share a process each have a registry of their own, which nobody serves.
+func registerMetrics(mgr ctrl.Manager, names api.Names, shared bool) (*report.Metrics, error) {
+	var registry prometheus.Registerer = metrics.Registry
+	if shared {
+		registry = prometheus.NewRegistry()
+	}
+	numbers, err := report.NewMetrics(registry)
 	if err != nil {
 		return nil, err
 	}
-	return numbers, metrics.Registry.Register(report.CertificateCollector(mgr.GetCache(), names))
+	return numbers, registry.Register(report.CertificateCollector(mgr.GetCache(), names))
 }
 
 func addHealth(mgr ctrl.Manager) error {

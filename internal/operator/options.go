@@ -28,20 +28,21 @@ type Options struct {
 	ClusterResourceNamespace string
 	OwnNamespace             string
 
-	LeaderElect           bool
-	MetricsAddress        string
-	HealthAddress         string
-	ConcurrentReconciles  int
-	CertificateOwnerRef   bool
-	ApproveSignerNames    []string
-	CopiedPrefixes        []string
-	DNS01Nameservers      []string
-	DNS01NameserversOnly  bool
-	HTTP01SolverAddress   string
-	HTTP01SolverService   string
-	LogFormat             string
-	Verbosity             int
-	SkipControllerNameUse bool
+	LeaderElect          bool
+	MetricsAddress       string
+	HealthAddress        string
+	ConcurrentReconciles int
+	CertificateOwnerRef  bool
+	ApproveSignerNames   []string
+	CopiedPrefixes       []string
+	DNS01Nameservers     []string
+	DNS01NameserversOnly bool
+	HTTP01SolverAddress  string
+	HTTP01SolverService  string
+	LogFormat            string
+	Verbosity            int
+	// SharedProcess is set by specs that run several operators in one process.
+	SharedProcess bool
 }
 
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"

@@ -79,6 +79,9 @@ func parseCertificates(data []byte, limit, most int) ([]*x509.Certificate, error
 		if err != nil {
 			return nil, fmt.Errorf("certificate %d: %w", i, err)
 		}
+		if err := checkRSASize(cert.PublicKey); err != nil {
+			return nil, fmt.Errorf("certificate %d: %w", i, err)
+		}
 		certs = append(certs, cert)
 	}
 	return certs, nil

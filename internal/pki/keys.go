@@ -29,6 +29,10 @@ const (
 	maxRSABits     = 8192
 	defaultRSABits = 2048
 	defaultECBits  = 256
+
+	// readRSABits bounds the keys in what others send: the time to check a
+	// signature grows with the square of the modulus, up to seconds.
+	readRSABits = 16_384
 )
 
 // KeySpec is the algorithm and size of a private key. The zero value means RSA
@@ -175,6 +179,15 @@ func PublicKeyID(pub crypto.PublicKey) string {
 func PublicKeysEqual(a, b crypto.PublicKey) bool {
 	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && comparable.Equal(b)
+}
+
+// checkRSASize refuses the public key of a request or certificate that would
+// take too long to check a signature with.
+func checkRSASize(pub crypto.PublicKey) error {
+	if rsaKey, ok := pub.(*rsa.PublicKey); ok && rsaKey.N.BitLen() > readRSABits {
+		return fmt.Errorf("the RSA key has more than %d bits", readRSABits)
+	}
+	return nil
 }
 
 // checkSigner refuses a key of a type that this package does not sign with.

@@ -1,6 +1,7 @@
 package pki_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -10,10 +11,12 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -284,4 +287,44 @@ func TestPublicKeysEqual(t *testing.T) {
 	if pki.PublicKeysEqual(nil, nil) || pki.PublicKeysEqual("a", "a") {
 		t.Error("keys of unknown types are equal")
 	}
+}
+
+// One oversized RSA key, unsigned, in a request and in a certificate. Checking
+// signatures with it would take a worker's time.
+func TestOversizedRSAKeysAreRefused(t *testing.T) {
+	huge := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 16_384), big.NewInt(1)), E: 65537}
+	spki, err := x509.MarshalPKIXPublicKey(huge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := pki.CreateRequest(pki.RequestSpec{CommonName: "a"}, rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pki.ParseRequest(block("CERTIFICATE REQUEST", replaceKey(t, stdRequest(t, request).Raw, small, spki)))
+	wantError(t, err, "more than 16384 bits")
+	cert := authority{}.issueLeaf(t, rsaKey())
+	_, err = pki.ParseChain(block("CERTIFICATE", replaceKey(t, cert.Raw, small, spki)), 0)
+	wantError(t, err, "more than 16384 bits")
+}
+
+// replaceKey swaps the SubjectPublicKeyInfo in a signed structure for another
+// and mends the lengths around it, but not the signature.
+func replaceKey(t *testing.T, der, from, to []byte) []byte {
+	t.Helper()
+	var signed []asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &signed); err != nil {
+		t.Fatal(err)
+	}
+	signed[0].FullBytes = nil
+	signed[0].Bytes = bytes.Replace(signed[0].Bytes, from, to, 1)
+	out, err := asn1.Marshal(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -77,6 +77,9 @@ func parseRequest(requestPEM []byte) (*Request, error) {
 	if specOf(csr.PublicKey).Algorithm == "" {
 		return nil, errors.New("the public key is not RSA, ECDSA or Ed25519")
 	}
+	if err := checkRSASize(csr.PublicKey); err != nil {
+		return nil, err
+	}
 	if err := csr.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}

@@ -2,6 +2,7 @@ package acmetest_test
 
 import (
 	"encoding/base64"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,48 @@ func TestDNSTruncatesByUDP(t *testing.T) {
 	}
 	if reply := ask(t, server, "tcp", challengeAt, dns.TypeTXT); reply.Truncated || len(reply.Answer) != 3 {
 		t.Error("a long answer by TCP is not whole")
+	}
+}
+
+func TestDNSHonoursTheClientsBuffer(t *testing.T) {
+	server := startDNS(t)
+	server.SetTXT(challengeAt, strings.Repeat("a", 250), strings.Repeat("b", 250), strings.Repeat("c", 250))
+	message := new(dns.Msg)
+	message.SetQuestion(challengeAt, dns.TypeTXT)
+	message.SetEdns0(4096, false)
+	if reply := exchange(t, server, "udp", message); reply.Truncated || len(reply.Answer) != 3 {
+		t.Error("an answer that fits into the client's buffer is not whole")
+	}
+}
+
+func TestDNSTarget(t *testing.T) {
+	server, err := acmetest.StartDNS(acmetest.DNSOptions{Target: netip.MustParseAddr("2001:db8::1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if diff := cmp.Diff([]string{"AAAA 2001:db8::1"}, answers(ask(t, server, "tcp", zone, dns.TypeAAAA).Answer)); diff != "" {
+		t.Errorf("AAAA (-want +got):\n%s", diff)
+	}
+	if got := ask(t, server, "tcp", zone, dns.TypeA).Answer; got != nil {
+		t.Errorf("A %v, want none", got)
+	}
+}
+
+func TestDNSRecordsCanBeRemoved(t *testing.T) {
+	server := startDNS(t)
+	server.SetTXT(challengeAt, "one")
+	server.SetCNAME("alias.a.example", challengeAt)
+	server.SetTXT(challengeAt)
+	server.SetCNAME("alias.a.example", "")
+	for _, name := range []string{challengeAt, "alias.a.example."} {
+		if got := ask(t, server, "udp", name, dns.TypeTXT).Answer; got != nil {
+			t.Errorf("%s: %v, want none", name, got)
+		}
 	}
 }
 

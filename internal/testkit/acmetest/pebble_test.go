@@ -68,6 +68,19 @@ func TestStart(t *testing.T) {
 	}
 }
 
+func TestStartForOtherHosts(t *testing.T) {
+	server := startPebble(t, acmetest.Options{Hosts: []string{"pebble.test", "192.0.2.7"}})
+	for _, name := range []string{"pebble.test", "192.0.2.7", "localhost", "127.0.0.1"} {
+		client := server.HTTPClient()
+		transport, ok := client.Transport.(*http.Transport)
+		if !ok {
+			t.Fatal("no transport to set")
+		}
+		transport.TLSClientConfig.ServerName = name
+		get(t, client, server.DirectoryURL)
+	}
+}
+
 func TestStartWithABadKey(t *testing.T) {
 	options := acmetest.Options{ExternalAccountKeys: map[string]string{"kid": "not base64url!"}}
 	if _, err := acmetest.Start(options); err == nil {
