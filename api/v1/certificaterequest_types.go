@@ -50,7 +50,8 @@ type CertificateRequestList struct {
 
 // CertificateRequestSpec is what is asked for, and who asked.
 //
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a CertificateRequest never changes: create another CertificateRequest"
+// +kubebuilder:validation:XValidation:rule="self.request == oldSelf.request && self.issuerRef.name == oldSelf.issuerRef.name && (has(self.issuerRef.kind) ? self.issuerRef.kind : \"\") == (has(oldSelf.issuerRef.kind) ? oldSelf.issuerRef.kind : \"\") && (has(self.issuerRef.group) ? self.issuerRef.group : \"\") == (has(oldSelf.issuerRef.group) ? oldSelf.issuerRef.group : \"\") && (has(self.isCA) ? self.isCA : false) == (has(oldSelf.isCA) ? oldSelf.isCA : false) && (has(self.usages) ? self.usages : []) == (has(oldSelf.usages) ? oldSelf.usages : []) && has(self.duration) == has(oldSelf.duration) && (!has(self.duration) || duration(self.duration) == duration(oldSelf.duration))",message="the spec of a CertificateRequest never changes: create another CertificateRequest"
+// +kubebuilder:validation:XValidation:rule="(has(self.username) ? self.username : \"\") == (has(oldSelf.username) ? oldSelf.username : \"\") && (has(self.uid) ? self.uid : \"\") == (has(oldSelf.uid) ? oldSelf.uid : \"\") && (has(self.groups) ? self.groups : []) == (has(oldSelf.groups) ? oldSelf.groups : []) && (has(self.extra) ? self.extra : {}) == (has(oldSelf.extra) ? oldSelf.extra : {})",message="username, uid, groups and extra say who created the CertificateRequest and never change: leave them as they are"
 type CertificateRequestSpec struct {
 	// IssuerRef names the issuer that is to sign.
 	IssuerRef IssuerRef `json:"issuerRef"`
@@ -107,7 +108,7 @@ type CertificateRequestStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:XValidation:rule="!(self.type in ['Approved', 'Denied']) || self == oldSelf",message="the conditions Approved and Denied never change once set: leave the condition as it is, or create another CertificateRequest"
+	// +kubebuilder:validation:items:XValidation:rule="!(self.type in ['Approved', 'Denied']) || (self.status == oldSelf.status && (has(self.reason) ? self.reason : \"\") == (has(oldSelf.reason) ? oldSelf.reason : \"\") && (has(self.message) ? self.message : \"\") == (has(oldSelf.message) ? oldSelf.message : \"\"))",message="the conditions Approved and Denied never change once set: leave the condition as it is, or create another CertificateRequest"
 	// +optional
 	Conditions []Condition `json:"conditions,omitempty"`
 

@@ -174,3 +174,33 @@ func TestStaleDirectoryIsReadAnew(t *testing.T) {
 		})
 	}
 }
+
+// A call to a URL that is not the directory's finds out as well, through the
+// nonce or the profile.
+func TestStaleDirectoryIsNoticedInAnOrder(t *testing.T) {
+	tests := map[string]struct {
+		path  string
+		reply acmetest.Reply
+	}{
+		"newNonce gone": {acmetest.ScriptNewNonce, acmetest.ProblemReply(http.StatusNotFound, "malformed", "moved")},
+		"profile gone":  {"/order/1/finalize", acmetest.ProblemReply(http.StatusBadRequest, "invalidProfile", "no longer offered")},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			script := startScript(t)
+			script.On(test.path, test.reply)
+			client, account := scriptClient(t, script)
+			ctx := testContext(t)
+			order := &acme.Order{URL: script.URL("/order/1"), Finalize: script.URL("/order/1/finalize")}
+			if _, err := client.Finalize(ctx, account, order, []byte("csr")); err == nil {
+				t.Fatal("no error")
+			}
+			if _, err := client.FetchDirectory(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(script.Requests(acmetest.ScriptDirectory)); got != 2 {
+				t.Errorf("%d fetches, want 2", got)
+			}
+		})
+	}
+}

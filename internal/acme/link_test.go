@@ -30,6 +30,7 @@ func TestParseLinks(t *testing.T) {
 		"several relations":        {[]string{`</2>;rel="up Alternate"`}, []string{"https://ca.example/2"}},
 		"relation is part of name": {[]string{`</2>;rel="alternates"`}, nil},
 		"separators in quotes":     {[]string{`</2>;title="a, b; rel=\"up\"";rel="alternate"`}, []string{"https://ca.example/2"}},
+		"escaped quote":            {[]string{`</2>;title="a\", b";rel="alternate"`}, []string{"https://ca.example/2"}},
 		"separators in the target": {[]string{`</2?a,b;c>;rel="alternate"`}, []string{"https://ca.example/2?a,b;c"}},
 		"first relation counts":    {[]string{`</2>;rel="up";rel="alternate"`}, nil},
 		"absolute kept as it is":   {[]string{`<HTTPS://CA.example:443/a/../%7eb>;rel="alternate"`}, []string{"HTTPS://CA.example:443/a/../%7eb"}},

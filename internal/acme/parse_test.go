@@ -81,6 +81,9 @@ func TestParseOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got.Expires.Location() != time.UTC {
+		t.Errorf("expires %v, want it in UTC", got.Expires)
+	}
 	want := &Order{
 		Status:         OrderInvalid,
 		Expires:        time.Date(2026, 11, 30, 12, 9, 7, 0, time.UTC),

@@ -1,8 +1,9 @@
 package issuance
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -66,9 +67,8 @@ func renewBefore(crt *v1.Certificate, lifetime time.Duration) time.Duration {
 
 // fraction maps a UID evenly to [0, 1), the same for ever.
 func fraction(uid types.UID) float64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(uid))
-	return float64(hash.Sum64()>>11) / (1 << 53)
+	sum := sha256.Sum256([]byte(uid))
+	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }
 
 type window struct {

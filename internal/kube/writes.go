@@ -16,6 +16,7 @@ import (
 type Writes struct {
 	mu      sync.Mutex
 	pending map[objectKey]written
+	created map[types.UID]struct{}
 }
 
 type objectKey struct {
@@ -31,7 +32,7 @@ type written struct {
 
 // NewWrites makes an empty memory.
 func NewWrites() *Writes {
-	return &Writes{pending: map[objectKey]written{}}
+	return &Writes{pending: map[objectKey]written{}, created: map[types.UID]struct{}{}}
 }
 
 func keyOf(obj client.Object) objectKey {
@@ -78,4 +79,27 @@ func (w *Writes) Forget(kind client.Object, name types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.pending, objectKey{kind: fmt.Sprintf("%T", kind), name: name})
+}
+
+// RememberCreated remembers that this process created an object, so that its own later views of it
+// need no live read.
+func (w *Writes) RememberCreated(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.created[uid] = struct{}{}
+}
+
+// Created says whether this process created an object, by RememberCreated.
+func (w *Writes) Created(uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.created[uid]
+	return ok
+}
+
+// ForgetCreated drops the memory of an object that is done with.
+func (w *Writes) ForgetCreated(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.created, uid)
 }

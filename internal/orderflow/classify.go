@@ -22,6 +22,12 @@ const (
 	ReasonValidation     = "ValidationFailed"
 )
 
+// IsFromCA says whether a wait was asked for by a CA, or is for one that cannot be reached: it is
+// worth writing down, so that a restart does not cut it short.
+func IsFromCA(failure *outcome.Error) bool {
+	return failure.Reason == ReasonRateLimited || failure.Reason == ReasonCAUnavailable
+}
+
 const (
 	// longestRetryAfter bounds what a CA may ask us to wait: a day is as long as any limit needs to be
 	// looked at again.
@@ -43,14 +49,33 @@ func Classify(err error, now time.Time) *outcome.Error {
 	if errors.As(err, &network) {
 		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), network.Error(), err)
 	}
+	var protocol *acme.ProtocolError
+	if errors.As(err, &protocol) {
+		return classifyProtocol(protocol, now)
+	}
 	problem, ok := acme.AsProblem(err)
 	if !ok {
-		// The CA's answer is not what RFC 8555 allows. It may be a passing trouble of a proxy in between.
-		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), err.Error(), err)
+		// A local error of the client, such as an account key of a kind that ACME does not know.
+		failure := outcome.Terminalf(outcome.ClassLocal, ReasonCARefused, "%v", err)
+		failure.Err = err
+		return failure
 	}
 	failure := classifyProblem(problem, now)
 	failure.Err = err
 	return failure
+}
+
+// classifyProtocol is for answers that RFC 8555 does not allow. A link that leads astray stays where
+// it is; anything else may be a passing trouble of a proxy in between.
+func classifyProtocol(err *acme.ProtocolError, now time.Time) *outcome.Error {
+	switch err.Reason {
+	case acme.ReasonForeignHost, acme.ReasonInsecureURL, acme.ReasonBadURL, acme.ReasonNotCertificate, acme.ReasonBadToken:
+		failure := outcome.Terminalf(outcome.ClassRefused, ReasonCARefused, "%v", err)
+		failure.Err = err
+		return failure
+	default:
+		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), err.Error(), err)
+	}
 }
 
 // classifyProblem is the table of problem types (RFC 8555 section 6.7).
@@ -59,6 +84,8 @@ func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
 	switch {
 	case problem.HasType(acme.TypeRateLimited), problem.Status == 429:
 		if problem.RetryAfter.IsZero() {
+			// A paused identifier looks like this: only a person can end it, at the CA's own page. It is
+			// looked at again once in a while, for they may have.
 			return waiting(ReasonRateLimited, now.Add(limitedWait), detail, nil)
 		}
 		return waiting(ReasonRateLimited, clamp(problem.RetryAfter, now), detail, nil)

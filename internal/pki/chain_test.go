@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certwright/certwright/internal/pki"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certwright/certwright/internal/pki"
 )
 
 // hierarchy is a root, two CAs below it and a leaf.

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/certwright/certwright/internal/pki"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certwright/certwright/internal/pki"
 )
 
 func TestDiffRequest(t *testing.T) {

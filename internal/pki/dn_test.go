@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certwright/certwright/internal/pki"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certwright/certwright/internal/pki"
 )
 
 // literal makes a request with the literal subject and returns the DN in it as

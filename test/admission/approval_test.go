@@ -111,6 +111,15 @@ var _ = Describe("Approving a request", func() {
 		Eventually(decide(ctx, issuer, request, v1.ConditionReady)).Should(Succeed())
 	})
 
+	It("cannot be had by naming another issuer along with the decision", func(ctx SpecContext) {
+		request := createRequest(ctx, admin, requestFor(v1.IssuerRef{Name: "theirs"}))
+		approver := newUser(ctx, names, rest.ImpersonationConfig{UserName: "approver of mine"})
+		approver.allowSigner(ctx, "issuers.certwright.dev/default.mine")
+		request.Spec.IssuerRef.Name = "mine"
+		Eventually(decide(ctx, approver, request, v1.ConditionApproved)).
+			Should(beForbidden("issuers.certwright.dev/default.theirs"))
+	})
+
 	It("cannot be had by creating a request that is approved", func(ctx SpecContext) {
 		request := requestFor(v1.IssuerRef{Name: "ca"})
 		request.Status.Conditions = []v1.Condition{{Type: v1.ConditionApproved, Status: metav1.ConditionTrue}}
@@ -123,6 +132,6 @@ var _ = Describe("Approving a request", func() {
 		installGroup(ctx, lost, "lost-system", "ConfigMap")
 		requester := newUser(ctx, lost, rest.ImpersonationConfig{UserName: "requester"})
 		request := createRequest(ctx, newClient(controlPlane.Config, lost), requestFor(v1.IssuerRef{Name: "ca"}))
-		Eventually(decide(ctx, requester, request, v1.ConditionApproved)).Should(beForbidden("no params found"))
+		Eventually(decide(ctx, requester, request, v1.ConditionApproved)).Should(MatchError(ContainSubstring("no params found")))
 	})
 })

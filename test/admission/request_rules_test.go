@@ -19,6 +19,61 @@ var requestRules = []rule{
 		accepted: `metadata: {labels: {a: b}}`,
 		refused:  `spec: {usages: [client auth]}`,
 	}, {
+		name: "may be written in another form that means the same", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {duration: 90m, isCA: false, usages: [], issuerRef: {name: ca, kind: "", group: ""}}`,
+		accepted: `spec: {duration: 1h30m0s, isCA: null, usages: null, issuerRef: {name: ca}}`,
+		refused:  `spec: {duration: 1h30m1s, isCA: null, usages: null, issuerRef: {name: ca}}`,
+	}, {
+		name: "keeps its duration", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {duration: 1h}`,
+		accepted: `spec: {duration: 60m}`,
+		refused:  `spec: {duration: null}`,
+	}, {
+		name: "keeps its issuer", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {isCA: true}`,
+		accepted: `{}`,
+		refused:  `spec: {issuerRef: {name: other}}`,
+	}, {
+		name: "keeps its issuer's kind", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {isCA: true}`,
+		accepted: `{}`,
+		refused:  `spec: {issuerRef: {name: ca, kind: ClusterIssuer}}`,
+	}, {
+		name: "keeps its issuer's group", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {isCA: true}`,
+		accepted: `{}`,
+		refused:  `spec: {issuerRef: {name: ca, group: example.com}}`,
+	}, {
+		name: "stays one for a CA", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `spec: {isCA: true}`,
+		accepted: `{}`,
+		refused:  `spec: {isCA: false}`,
+	}, {
+		name: "keeps its signing request", field: "spec", message: "the spec of a CertificateRequest never changes",
+		before:   `{}`,
+		accepted: `{}`,
+		refused:  `spec: {request: Y3Nz}`,
+	}, {
+		name: "keeps the requester's name", field: "spec", message: "username, uid, groups and extra say who created the CertificateRequest",
+		before:   `{}`,
+		accepted: `{}`,
+		refused:  `spec: {username: other}`,
+	}, {
+		name: "keeps the requester's UID", field: "spec", message: "username, uid, groups and extra say who created the CertificateRequest",
+		before:   `{}`,
+		accepted: `{}`,
+		refused:  `spec: {uid: other}`,
+	}, {
+		name: "keeps the requester's groups", field: "spec", message: "username, uid, groups and extra say who created the CertificateRequest",
+		before:   `{}`,
+		accepted: `{}`,
+		refused:  `spec: {groups: []}`,
+	}, {
+		name: "keeps the requester's extra", field: "spec", message: "username, uid, groups and extra say who created the CertificateRequest",
+		before:   `{}`,
+		accepted: `{}`,
+		refused:  `spec: {extra: {example.com/a: [b]}}`,
+	}, {
 		name: "wants a signing request", field: "spec.request", message: "at least 1 chars",
 		accepted: `spec: {request: Y3Ny}`,
 		refused:  `spec: {request: ""}`,
@@ -65,6 +120,11 @@ var requestRules = []rule{
 		before:   `status: {conditions: [{type: Denied, status: "True"}]}`,
 		accepted: `status: {conditions: [{type: Denied, status: "True"}]}`,
 		refused:  `{}`,
+	}, {
+		name: "lets a program that knows fewer fields write the rest", field: "status.conditions[]", message: "the conditions Approved and Denied never change once set",
+		before:   `status: {conditions: [{type: Approved, status: "True", reason: a, message: "", observedGeneration: 1, lastTransitionTime: "2026-01-01T00:00:00Z"}]}`,
+		accepted: `status: {conditions: [{type: Approved, status: "True", reason: a}, {type: Ready, status: "True"}]}`,
+		refused:  `status: {conditions: [{type: Approved, status: "True", reason: a, message: m}, {type: Ready, status: "True"}]}`,
 	}, {
 		name: "keeps the reason of its approval", field: "status.conditions[]", message: "the conditions Approved and Denied never change once set",
 		before:   `status: {conditions: [{type: Ready, status: "False"}, {type: Approved, status: "True", reason: a}]}`,

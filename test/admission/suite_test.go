@@ -40,7 +40,7 @@ func TestAdmission(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(8 * time.Second)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 
 	var err error

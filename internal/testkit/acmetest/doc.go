@@ -8,7 +8,7 @@
 //
 // HTTP-01 and DNS-01 against Pebble are wired like this:
 //
-//	dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zone: "example.com"})
+//	dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zones: []string{"example.com"}})
 //	server, err := acmetest.Start(acmetest.Options{
 //		DNSServer: dns.Addr(), // every name is at 127.0.0.1; TXT as set or updated
 //		HTTPPort:  port,       // where the test answers HTTP-01

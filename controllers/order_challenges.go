@@ -1,0 +1,171 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// cleanUpDeadline is how long clean-up is tried: then the Order goes, and an event names what is left.
+const cleanUpDeadline = 5 * time.Minute
+
+// challenges are the authorizations with these URLs.
+func (p *orderPass) challenges(urls []string) []*acmev1.Authorization {
+	var result []*acmev1.Authorization
+	for i := range p.order.Status.Authorizations {
+		if slices.Contains(urls, p.order.Status.Authorizations[i].URL) {
+			result = append(result, &p.order.Status.Authorizations[i])
+		}
+	}
+	return result
+}
+
+func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Authorization) Challenge {
+	return Challenge{
+		Owner:      kube.Owner{Kind: orderKind, NamespacedName: nameOf(pass.order)},
+		Identifier: authorization.Identifier, Progress: authorization.Challenge,
+		Issuer: pass.issuer, SecretNamespace: r.secretNamespace(pass),
+	}
+}
+
+func (r *OrderReconciler) secretNamespace(pass *orderPass) string {
+	if pass.order.Spec.IssuerRef.IsCluster(r.Names) {
+		return r.ClusterResourceNamespace
+	}
+	return pass.order.Namespace
+}
+
+// present puts answers in place. The finalizer comes first, where an answer outside of the cluster
+// has to be taken away again.
+func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []string) error {
+	for _, authorization := range pass.challenges(urls) {
+		if authorization.Challenge.Type == acmev1.DNS01 {
+			if err := r.setFinalizer(ctx, pass, true); err != nil {
+				return err
+			}
+		}
+		if err := r.Solvers.Present(ctx, r.challenge(pass, authorization)); err != nil {
+			return fmt.Errorf("presenting the answer for %q: %w", authorization.Identifier, err)
+		}
+		pass.progress.Presented[authorization.URL] = true
+		pass.progress.PresentedAt = r.Client.Now()
+	}
+	pass.progress.Moved()
+	return nil
+}
+
+// check looks whether answers can be seen. One that cannot is no failure, and after a minute the CA
+// is asked all the same: it may see what we cannot.
+func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []string) error {
+	over := r.snapshot(pass).CheckIsOver()
+	pass.progress.CheckNote = ""
+	for _, authorization := range pass.challenges(urls) {
+		if authorization.Challenge.Solver != nil && authorization.Challenge.Solver.WaitInsteadOfSelfCheck != nil {
+			pass.progress.Checked[authorization.URL] = true
+			continue
+		}
+		err := r.Solvers.Check(ctx, r.challenge(pass, authorization))
+		switch {
+		case err == nil:
+			pass.progress.Checked[authorization.URL] = true
+		case over:
+			pass.progress.Checked[authorization.URL] = true
+			pass.order.Status.Reason = fmt.Sprintf("the answer for %q was not seen within a minute, and the CA is asked all the same: %v", authorization.Identifier, err)
+		default:
+			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
+		}
+	}
+	if pass.progress.CheckNote != "" {
+		pass.progress.Polled(time.Time{}, r.Client.Now())
+		return nil
+	}
+	pass.progress.Moved()
+	return nil
+}
+
+// accept tells the CA to look (RFC 8555 section 7.5.1). A refusal may only mean that it has looked
+// already: then the authorization says so.
+func (r *OrderReconciler) accept(ctx context.Context, pass *orderPass, urls []string) error {
+	for _, authorization := range pass.challenges(urls) {
+		challenge, err := pass.client.AcceptChallenge(ctx, pass.account, authorization.Challenge.URL)
+		if _, refused := acme.AsProblem(err); refused {
+			if err := r.acceptedBefore(ctx, pass, authorization, err); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+		pass.progress.Accepted[authorization.URL] = true
+		if challenge != nil {
+			pass.progress.Polled(challenge.RetryAfter, r.Client.Now())
+		}
+	}
+	return nil
+}
+
+func (r *OrderReconciler) acceptedBefore(ctx context.Context, pass *orderPass, authorization *acmev1.Authorization, refusal error) error {
+	seen, err := pass.client.FetchAuthorization(ctx, pass.account, authorization.URL)
+	if err != nil {
+		return err
+	}
+	pass.progress.Authorizations[authorization.URL] = seen
+	if seen.Status == acme.AuthorizationPending && !orderflow.Begun(seen, authorization.Challenge) {
+		return refusal
+	}
+	return nil
+}
+
+// cleanUp takes every answer away, by exact name and value, and then the finalizer.
+func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
+	now := r.Client.Now()
+	if pass.progress.CleaningSince.IsZero() {
+		pass.progress.CleaningSince = now
+	}
+	var failures []error
+	for i := range pass.order.Status.Authorizations {
+		authorization := &pass.order.Status.Authorizations[i]
+		if authorization.Challenge == nil {
+			continue
+		}
+		if err := r.Solvers.CleanUp(ctx, r.challenge(pass, authorization)); err != nil {
+			failures = append(failures, fmt.Errorf("the answer for %q is still there: %w", authorization.Identifier, err))
+		}
+	}
+	if err := errors.Join(failures...); err != nil {
+		if now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
+			pass.progress.Polled(time.Time{}, now)
+			return outcome.WaitUntil(pass.progress.NextPoll, "CleanUpError", "%v", err)
+		}
+		r.Events.LeftOver(pass.order, err.Error())
+	}
+	return r.setFinalizer(ctx, pass, false)
+}
+
+// setFinalizer holds the Order back as long as something of it is outside of the cluster.
+func (r *OrderReconciler) setFinalizer(ctx context.Context, pass *orderPass, wanted bool) error {
+	has := slices.Contains(pass.order.Finalizers, r.Names.OrderFinalizer)
+	if has == wanted {
+		return nil
+	}
+	updated := pass.order.DeepCopy()
+	if wanted {
+		updated.Finalizers = append(updated.Finalizers, r.Names.OrderFinalizer)
+	} else {
+		updated.Finalizers = slices.DeleteFunc(updated.Finalizers, func(f string) bool { return f == r.Names.OrderFinalizer })
+	}
+	if err := r.Client.Update(ctx, updated); err != nil {
+		return err
+	}
+	// The answer carries the status that the API server has; the working copy may be ahead of it.
+	updated.Status = pass.order.Status
+	pass.order = updated
+	return nil
+}

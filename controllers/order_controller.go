@@ -1,0 +1,253 @@
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/certwright/certwright/api"
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/report"
+)
+
+// OrderReconciler takes an Order through the CA: create, answer, accept, finalize, download, clean
+// up. It does all that needs no waiting in one pass, and is the one writer of an Order's status.
+//
+// Three writes of the status are forced, because what follows them could not be undone or repeated
+// without them: the order's URL; the answers to its challenges, which every replica serves from its
+// cache; the result.
+type OrderReconciler struct {
+	Names    api.Names
+	Client   *kube.Client
+	Secrets  *kube.SecretRefs
+	Accounts *backend.Accounts
+	Events   report.Events
+	Solvers  Solvers
+	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
+	ClusterResourceNamespace string
+
+	mu       sync.Mutex
+	progress map[types.UID]*orderflow.Progress
+}
+
+const (
+	// stepsPerPass ends a pass that would go round in circles; no order needs as many.
+	stepsPerPass = 64
+	// progressAfter is how long an order may take before what it waits for is written to its status.
+	progressAfter = 5 * time.Second
+)
+
+// orderPass is one reconciliation of an Order.
+type orderPass struct {
+	// order is a working copy; saved is its status as the API server has it.
+	order    *acmev1.Order
+	saved    acmev1.OrderStatus
+	progress *orderflow.Progress
+	issuer   v1.GenericIssuer
+	client   *acme.Client
+	account  acme.Account
+}
+
+// Reconcile brings one Order as far as it goes without waiting.
+func (r *OrderReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	pass, err := r.load(ctx, request.NamespacedName)
+	if pass == nil {
+		return report.Result(err, noTime, r.Client.Now())
+	}
+	if err := r.gather(ctx, pass); err != nil {
+		return report.Result(err, noTime, r.Client.Now())
+	}
+	for range stepsPerPass {
+		next := orderflow.Decide(r.snapshot(pass))
+		if next.Step == orderflow.Wait || next.Step == orderflow.Done {
+			return r.rest(ctx, pass, next)
+		}
+		if err := r.act(ctx, pass, next); err != nil {
+			return r.postpone(ctx, pass, err)
+		}
+	}
+	return report.Result(nil, r.Client.Now().Add(time.Second), r.Client.Now())
+}
+
+// load reads the Order. One that this process has not written or seen before is read live: its
+// status may hold an order URL that the cache does not show yet.
+func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (*orderPass, error) {
+	order := &acmev1.Order{}
+	err := r.Client.Get(ctx, name, order)
+	if err == nil && !r.seen(order.UID) && !r.Client.Writes.Created(order.UID) {
+		err = r.Client.Live.Get(ctx, name, order)
+	}
+	if apierrors.IsNotFound(err) {
+		r.Secrets.Keep(owner(orderKind, name))
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	order = order.DeepCopy()
+	return &orderPass{order: order, saved: *order.Status.DeepCopy(), progress: r.progressOf(order.UID)}, nil
+}
+
+const orderKind = "Order"
+
+func (r *OrderReconciler) seen(uid types.UID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.progress[uid] != nil
+}
+
+func (r *OrderReconciler) progressOf(uid types.UID) *orderflow.Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.progress == nil {
+		r.progress = map[types.UID]*orderflow.Progress{}
+	}
+	if r.progress[uid] == nil {
+		r.progress[uid] = orderflow.NewProgress()
+	}
+	return r.progress[uid]
+}
+
+func (r *OrderReconciler) forget(uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.progress, uid)
+	r.Client.Writes.ForgetCreated(uid)
+}
+
+// gather finds the issuer and the account of an Order that is still at work.
+func (r *OrderReconciler) gather(ctx context.Context, pass *orderPass) error {
+	ref := pass.order.Spec.IssuerRef.WithDefaults(r.Names)
+	var err error
+	pass.issuer, err = getIssuer(ctx, r.Client, ref, pass.order.Namespace)
+	if err == nil && pass.issuer.GetSpec().ACME == nil {
+		err = outcome.Invalidf(v1.ReasonInvalidSpec, "%s is not of type acme any more", describeRef(ref))
+	}
+	if err == nil {
+		pass.client, pass.account, err = r.Accounts.For(pass.issuer)
+	}
+	if err != nil && (pass.order.Status.State.IsFinal() || pass.order.DeletionTimestamp != nil) {
+		// Cleaning up needs no CA, and may have to do without the issuer.
+		return nil
+	}
+	return err
+}
+
+func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
+	snapshot := orderflow.Snapshot{Now: r.Client.Now(), Order: pass.order, Progress: pass.progress, Finalizer: r.Names.OrderFinalizer}
+	if pass.issuer != nil && pass.issuer.GetSpec().ACME != nil {
+		snapshot.Solvers = pass.issuer.GetSpec().ACME.Solvers
+	}
+	return snapshot
+}
+
+// act carries out one step.
+func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderflow.Next) error {
+	switch next.Step {
+	case orderflow.Create:
+		return r.create(ctx, pass)
+	case orderflow.Read:
+		return r.read(ctx, pass)
+	case orderflow.Authorize:
+		return r.authorize(ctx, pass)
+	case orderflow.Poll:
+		return r.poll(ctx, pass, next.URLs)
+	case orderflow.Present:
+		return r.present(ctx, pass, next.URLs)
+	case orderflow.Check:
+		return r.check(ctx, pass, next.URLs)
+	case orderflow.Accept:
+		return r.accept(ctx, pass, next.URLs)
+	case orderflow.Finalize:
+		return r.finalize(ctx, pass)
+	case orderflow.Download:
+		return r.download(ctx, pass)
+	case orderflow.CleanUp:
+		return r.cleanUp(ctx, pass)
+	default:
+		return r.fail(ctx, pass, next.State, next.Failure)
+	}
+}
+
+// rest ends a pass that has to wait or has nothing left to do.
+func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderflow.Next) (ctrl.Result, error) {
+	if next.Step == orderflow.Done {
+		r.forget(pass.order.UID)
+		r.Secrets.Keep(owner(orderKind, nameOf(pass.order)))
+		return report.Result(nil, noTime, r.Client.Now())
+	}
+	if err := r.note(ctx, pass, next.Note); err != nil {
+		return report.Result(err, noTime, r.Client.Now())
+	}
+	return report.Result(nil, next.At, r.Client.Now())
+}
+
+// note writes what an Order waits for, once it has taken longer than most do.
+func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string) error {
+	if text == "" || r.Client.Now().Before(pass.order.CreationTimestamp.Add(progressAfter)) || pass.order.Status.Reason == text {
+		return nil
+	}
+	pass.order.Status.Reason = text
+	return r.writeStatus(ctx, pass)
+}
+
+// postpone ends a pass whose step failed: for good, or until the CA, the network or a person is ready.
+func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err error) (ctrl.Result, error) {
+	now := r.Client.Now()
+	failure := orderflow.Classify(err, now)
+	if failure.Kind == outcome.Terminal && !pass.order.Status.State.IsFinal() {
+		if failure.Reason == orderflow.ReasonAccountUnknown {
+			r.Accounts.Suspect(pass.issuer)
+		}
+		err = r.fail(ctx, pass, acmev1.Errored, failure)
+		return report.Result(err, now.Add(time.Millisecond), now)
+	}
+	if failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure) {
+		until := metav1.NewTime(failure.At)
+		pass.order.Status.NextAttemptTime, pass.order.Status.Reason = &until, failure.Message
+		if err := r.writeStatus(ctx, pass); err != nil {
+			return report.Result(err, noTime, now)
+		}
+	}
+	return report.Result(failure, noTime, now)
+}
+
+// fail writes the final state of an order that got no certificate.
+func (r *OrderReconciler) fail(ctx context.Context, pass *orderPass, state acmev1.State, failure *outcome.Error) error {
+	now := metav1.NewTime(r.Client.Now())
+	status := &pass.order.Status
+	status.State, status.Reason, status.FailureTime, status.NextAttemptTime = state, failure.Message, &now, nil
+	status.Error = &v1.Problem{Type: failure.Type, Detail: failure.Message, URL: failure.URL}
+	if status.Error.Type == "" {
+		status.Error.Type = failure.Reason
+	}
+	if err := r.writeStatus(ctx, pass); err != nil {
+		return err
+	}
+	r.Events.Failed(pass.order, failure.Reason, failure.Message)
+	return nil
+}
+
+// writeStatus is the one place that writes an Order's status, and only when it changed.
+func (r *OrderReconciler) writeStatus(ctx context.Context, pass *orderPass) error {
+	if equality.Semantic.DeepEqual(pass.saved, pass.order.Status) {
+		return nil
+	}
+	if err := r.Client.UpdateStatus(ctx, pass.order); err != nil {
+		return err
+	}
+	pass.saved = *pass.order.Status.DeepCopy()
+	return nil
+}

@@ -1,0 +1,282 @@
+package controllers
+
+import (
+	"context"
+	"encoding/pem"
+	"fmt"
+	"net/netip"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// create makes the order at the CA (RFC 8555 section 7.4) and writes its URL down at once: it is the
+// only way back to it.
+func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
+	request, err := orderRequest(pass.order)
+	if err != nil {
+		return err
+	}
+	order, err := pass.client.NewOrder(ctx, pass.account, request)
+	if err != nil {
+		return err
+	}
+	pass.progress.Order = order
+	status := &pass.order.Status
+	status.URL, status.FinalizeURL, status.AccountURL = order.URL, order.Finalize, pass.account.URL
+	status.State, status.NextAttemptTime, status.Reason = stateOf(order.Status), nil, ""
+	if !order.Expires.IsZero() {
+		expires := metav1.NewTime(order.Expires)
+		status.Expires = &expires
+	}
+	return r.writeStatus(ctx, pass)
+}
+
+func orderRequest(order *acmev1.Order) (acme.OrderRequest, error) {
+	request := acme.OrderRequest{Profile: order.Spec.Profile, Replaces: order.Spec.Replaces}
+	for _, name := range order.Spec.DNSNames {
+		normalized, err := pki.NormalizeDNSName(name)
+		if err != nil {
+			return request, outcome.Terminalf(outcome.ClassRefused, "InvalidOrder", "%v", err)
+		}
+		request.Identifiers = append(request.Identifiers, acme.DNSIdentifier(normalized))
+	}
+	for _, text := range order.Spec.IPAddresses {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return request, outcome.Terminalf(outcome.ClassRefused, "InvalidOrder", "%q is not an IP address", text)
+		}
+		request.Identifiers = append(request.Identifiers, acme.IPIdentifier(address))
+	}
+	if order.Spec.Duration != nil {
+		request.NotAfter = order.CreationTimestamp.Add(order.Spec.Duration.Duration).UTC()
+	}
+	return request, nil
+}
+
+func stateOf(status acme.OrderStatus) acmev1.State {
+	switch status {
+	case acme.OrderReady:
+		return acmev1.Ready
+	case acme.OrderProcessing, acme.OrderValid:
+		return acmev1.Processing
+	default:
+		return acmev1.Pending
+	}
+}
+
+// read reads the order at the CA (RFC 8555 section 7.1.3).
+func (r *OrderReconciler) read(ctx context.Context, pass *orderPass) error {
+	order, err := pass.client.FetchOrder(ctx, pass.account, pass.order.Status.URL)
+	if err != nil {
+		return err
+	}
+	r.saw(pass, order)
+	return nil
+}
+
+// saw takes note of an order as the CA describes it now.
+func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
+	changed := pass.progress.Order == nil || pass.progress.Order.Status != order.Status
+	pass.progress.Order = order
+	pass.order.Status.State = stateOf(order.Status)
+	if changed {
+		pass.progress.Moved()
+	}
+	if order.Status == acme.OrderPending || order.Status == acme.OrderProcessing {
+		pass.progress.Polled(order.RetryAfter, r.Client.Now())
+	}
+}
+
+// poll reads authorizations (RFC 8555 section 7.5.1).
+func (r *OrderReconciler) poll(ctx context.Context, pass *orderPass, urls []string) error {
+	changed := false
+	var last *acme.Authorization
+	for _, url := range urls {
+		authorization, err := pass.client.FetchAuthorization(ctx, pass.account, url)
+		if err != nil {
+			return err
+		}
+		before := pass.progress.Authorizations[url]
+		changed = changed || before == nil || before.Status != authorization.Status
+		pass.progress.Authorizations[url] = authorization
+		last = authorization
+	}
+	if changed {
+		pass.progress.Moved()
+		return nil
+	}
+	pass.progress.Polled(last.RetryAfter, r.Client.Now())
+	return nil
+}
+
+// finalize hands in the certificate request (RFC 8555 section 7.4).
+func (r *OrderReconciler) finalize(ctx context.Context, pass *orderPass) error {
+	block, _ := pem.Decode(pass.order.Spec.Request)
+	if block == nil {
+		return outcome.Terminalf(outcome.ClassRefused, "InvalidOrder", "spec.request is not PEM")
+	}
+	order, err := pass.client.Finalize(ctx, pass.account, pass.progress.Order, block.Bytes)
+	if acme.IsProblem(err, acme.TypeOrderNotReady) {
+		// Another process may have finalized it before us: what the order says now goes on.
+		return r.read(ctx, pass)
+	}
+	if err != nil {
+		return err
+	}
+	r.saw(pass, order)
+	return nil
+}
+
+// download fetches the chain (RFC 8555 section 7.4.2) and writes it down.
+func (r *OrderReconciler) download(ctx context.Context, pass *orderPass) error {
+	certificate, err := pass.client.FetchCertificate(ctx, pass.account, pass.progress.Order.Certificate)
+	if err != nil {
+		return err
+	}
+	chain, err := r.preferred(ctx, pass, certificate)
+	if err != nil {
+		return err
+	}
+	if err := fits(chain, pass.order); err != nil {
+		return err
+	}
+	status := &pass.order.Status
+	status.Certificate, status.State, status.Reason, status.NextAttemptTime = chain.PEM(), acmev1.Valid, "", nil
+	return r.writeStatus(ctx, pass)
+}
+
+// preferred is the first chain, the CA's own choice before its alternates, whose root-most
+// certificate was issued by the name that the issuer prefers; without a match, the CA's choice.
+func (r *OrderReconciler) preferred(ctx context.Context, pass *orderPass, certificate *acme.Certificate) (pki.Chain, error) {
+	first, err := parseChain(certificate)
+	preference := pass.issuer.GetSpec().ACME.PreferredChain
+	if err != nil || preference == "" || endsAt(first, preference) {
+		return first, err
+	}
+	for _, url := range certificate.Alternates {
+		alternate, err := pass.client.FetchAlternate(ctx, pass.account, url)
+		if err != nil {
+			return nil, err
+		}
+		chain, err := parseChain(alternate)
+		if err == nil && endsAt(chain, preference) {
+			return chain, nil
+		}
+	}
+	return first, nil
+}
+
+func parseChain(certificate *acme.Certificate) (pki.Chain, error) {
+	chain, err := pki.ParseChain(certificate.PEM, pki.MaxChainBytes)
+	if err != nil {
+		return nil, outcome.Terminalf(outcome.ClassRefused, "InvalidCertificate", "the CA's certificate cannot be used: %v", err)
+	}
+	return chain, nil
+}
+
+func endsAt(chain pki.Chain, issuer string) bool {
+	return chain[len(chain)-1].Issuer.CommonName == issuer
+}
+
+// fits refuses a certificate for another key than the request's.
+func fits(chain pki.Chain, order *acmev1.Order) error {
+	csr, err := pki.ParseRequest(order.Spec.Request)
+	if err == nil && !pki.PublicKeysEqual(chain.Leaf().PublicKey, csr.PublicKey) {
+		err = fmt.Errorf("the CA's certificate is for another key than the request's")
+	}
+	if err != nil {
+		return outcome.Terminalf(outcome.ClassLocal, "InvalidCertificate", "%v", err)
+	}
+	return nil
+}
+
+// authorize reads the authorizations, chooses a challenge for each that is pending, and writes the
+// answers down before any of them is put in place.
+func (r *OrderReconciler) authorize(ctx context.Context, pass *orderPass) error {
+	authorizations := make([]acmev1.Authorization, 0, len(pass.progress.Order.Authorizations))
+	for _, url := range pass.progress.Order.Authorizations {
+		seen, err := pass.client.FetchAuthorization(ctx, pass.account, url)
+		if err != nil {
+			return err
+		}
+		pass.progress.Authorizations[url] = seen
+		authorization, err := r.describeAuthorization(pass, url, seen)
+		if err != nil {
+			return err
+		}
+		authorizations = append(authorizations, authorization)
+	}
+	if len(authorizations) == 0 {
+		return outcome.Terminalf(outcome.ClassRefused, "InvalidOrder", "the CA's order is pending and has no authorizations")
+	}
+	pass.order.Status.Authorizations = authorizations
+	return r.writeStatus(ctx, pass)
+}
+
+func (r *OrderReconciler) describeAuthorization(pass *orderPass, url string, seen *acme.Authorization) (acmev1.Authorization, error) {
+	wildcard := seen.Wildcard
+	result := acmev1.Authorization{
+		URL: url, Identifier: seen.Identifier.Value, Wildcard: &wildcard,
+		InitialState: authorizationState(seen.Status), State: authorizationState(seen.Status),
+	}
+	if !seen.Expires.IsZero() {
+		expires := metav1.NewTime(seen.Expires)
+		result.Expires = &expires
+	}
+	var offered []acmev1.ChallengeType
+	for _, challenge := range seen.Challenges {
+		offered = append(offered, acmev1.ChallengeType(challenge.Type))
+		result.Challenges = append(result.Challenges, acmev1.OfferedChallenge{
+			Type: acmev1.ChallengeType(challenge.Type), URL: challenge.URL, Token: challenge.Token,
+		})
+	}
+	if seen.Status != acme.AuthorizationPending {
+		return result, nil
+	}
+	name := seen.Identifier.Value
+	if seen.Wildcard {
+		name = "*." + name
+	}
+	solver := orderflow.Choose(pass.issuer.GetSpec().ACME.Solvers, name, pass.order.Labels, nonNil(offered))
+	if solver == nil {
+		return result, nil
+	}
+	challenge, _ := seen.Challenge(acme.ChallengeType(orderflow.TypeOf(solver)))
+	answer, err := acme.KeyAuthorization(challenge.Token, pass.account.Key)
+	if err != nil {
+		return result, outcome.Terminalf(outcome.ClassRefused, "InvalidChallenge", "the CA's challenge for %q cannot be answered: %v", name, err)
+	}
+	now := metav1.NewTime(r.Client.Now())
+	result.Challenge = &acmev1.ChallengeProgress{
+		Type: orderflow.TypeOf(solver), URL: challenge.URL, Token: challenge.Token, KeyAuthorization: answer,
+		Solver: solver.DeepCopy(), State: acmev1.Pending, Presented: true, PresentedAt: &now,
+	}
+	return result, nil
+}
+
+// nonNil tells "nothing is offered" from "everything is".
+func nonNil(types []acmev1.ChallengeType) []acmev1.ChallengeType {
+	if types == nil {
+		return []acmev1.ChallengeType{}
+	}
+	return types
+}
+
+func authorizationState(status acme.AuthorizationStatus) acmev1.State {
+	switch status {
+	case acme.AuthorizationPending:
+		return acmev1.Pending
+	case acme.AuthorizationValid:
+		return acmev1.Valid
+	case acme.AuthorizationExpired:
+		return acmev1.Expired
+	default:
+		return acmev1.Invalid
+	}
+}

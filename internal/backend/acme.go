@@ -1,0 +1,115 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certwright/certwright/api"
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// ACME makes an Order of the request's name, and answers with what the Order ends with.
+type ACME struct {
+	Names  api.Names
+	Client *kube.Client
+}
+
+// Issue implements Backend.
+func (b *ACME) Issue(ctx context.Context, request Request) (*Issued, error) {
+	order := &acmev1.Order{}
+	name := types.NamespacedName{Namespace: request.Object.Namespace, Name: request.Object.Name}
+	err := b.Client.Get(ctx, name, order)
+	if apierrors.IsNotFound(err) {
+		return nil, b.create(ctx, request)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !metav1.IsControlledBy(order, request.Object) {
+		return nil, outcome.Terminalf(outcome.ClassLocal, v1.ReasonFailed, "an Order of the name %q exists and is not this request's", name.Name)
+	}
+	return answer(order)
+}
+
+func answer(order *acmev1.Order) (*Issued, error) {
+	status := &order.Status
+	switch {
+	case status.State == acmev1.Valid:
+		return &Issued{Chain: status.Certificate}, nil
+	case status.State.IsFailure():
+		failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonFailed, "the order failed: %s", status.Reason)
+		if status.Error != nil {
+			failure.Type, failure.URL = status.Error.Type, status.Error.URL
+		}
+		return nil, failure
+	case status.Reason != "":
+		return nil, outcome.WaitFor("OrderPending", "Order %q: %s", order.Name, status.Reason)
+	default:
+		return nil, outcome.WaitFor("OrderPending", "waiting for Order %q", order.Name)
+	}
+}
+
+func (b *ACME) create(ctx context.Context, request Request) error {
+	spec, err := orderSpec(request)
+	if err != nil {
+		return err
+	}
+	order := &acmev1.Order{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: request.Object.Name, Namespace: request.Object.Namespace,
+			Labels: request.Object.Labels, Annotations: request.Object.Annotations,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(request.Object, b.Names.GroupVersion.WithKind(v1.CertificateRequestKind))},
+		},
+		Spec: spec,
+	}
+	err = b.Client.Create(ctx, order)
+	if apierrors.IsAlreadyExists(err) {
+		return outcome.WaitFor("OrderPending", "waiting for the watch to show Order %q", order.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("creating Order %q: %w", order.Name, err)
+	}
+	b.Client.Writes.RememberCreated(order.UID)
+	return outcome.WaitFor("OrderPending", "waiting for Order %q", order.Name)
+}
+
+// orderSpec asks for exactly the names of the request (RFC 8555 section 7.4).
+func orderSpec(request Request) (acmev1.OrderSpec, error) {
+	csr, issuer := request.CSR, request.Issuer.GetSpec().ACME
+	spec := acmev1.OrderSpec{
+		IssuerRef:   request.Object.Spec.IssuerRef,
+		Request:     request.Object.Spec.Request,
+		CommonName:  csr.CommonName,
+		DNSNames:    csr.DNSNames,
+		IPAddresses: csr.IPAddresses,
+		Profile:     issuer.Profile,
+	}
+	if issuer.EnableDurationFeature {
+		spec.Duration = request.Object.Spec.Duration
+	}
+	switch {
+	case len(csr.URIs)+len(csr.EmailAddresses)+len(csr.OtherNames) > 0:
+		return spec, outcome.Invalidf(v1.ReasonInvalidSpec, "ACME signs DNS names and IP addresses only: take the URIs, e-mail addresses and other names out")
+	case len(spec.DNSNames)+len(spec.IPAddresses) == 0:
+		return spec, outcome.Invalidf(v1.ReasonInvalidSpec, "ACME needs a name: set dnsNames or ipAddresses")
+	case request.Object.Spec.IsCA:
+		return spec, outcome.Invalidf(v1.ReasonInvalidSpec, "ACME does not sign CA certificates: set isCA to false")
+	}
+	return spec, commonNameIsOrdered(spec, csr)
+}
+
+func commonNameIsOrdered(spec acmev1.OrderSpec, csr *pki.Request) error {
+	if csr.CommonName == "" || orderflow.HasName(spec.DNSNames, csr.CommonName) || orderflow.HasName(spec.IPAddresses, csr.CommonName) {
+		return nil
+	}
+	return outcome.Invalidf(v1.ReasonInvalidSpec, "the common name %q must be one of dnsNames or ipAddresses", csr.CommonName)
+}

@@ -1,0 +1,337 @@
+package orderflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// Step is what to do next about an Order.
+type Step string
+
+const (
+	// Create makes the order at the CA; its URL is written down before anything else.
+	Create Step = "Create"
+	// Read reads the order at the CA.
+	Read Step = "Read"
+	// Authorize reads the authorizations, chooses a challenge for each and writes down the answers.
+	Authorize Step = "Authorize"
+	// Poll reads the authorizations named.
+	Poll Step = "Poll"
+	// Present puts the answers of the authorizations named in place.
+	Present Step = "Present"
+	// Check looks whether the answers of the authorizations named can be seen.
+	Check Step = "Check"
+	// Accept tells the CA to look at the answers of the authorizations named. It looks once.
+	Accept Step = "Accept"
+	// Finalize hands in the certificate request.
+	Finalize Step = "Finalize"
+	// Download fetches the chain.
+	Download Step = "Download"
+	// Fail ends the order without a certificate.
+	Fail Step = "Fail"
+	// CleanUp takes the answers away.
+	CleanUp Step = "CleanUp"
+	// Wait waits until At.
+	Wait Step = "Wait"
+	// Done means that there is nothing left to do.
+	Done Step = "Done"
+)
+
+// Bounds of waiting.
+const (
+	// selfCheckDeadline is how long an answer may stay invisible to ourselves before the CA is told to
+	// look all the same: hairpin NAT and split DNS hide answers from us that a CA sees.
+	selfCheckDeadline = 60 * time.Second
+	firstPoll         = 500 * time.Millisecond
+	longestPoll       = 15 * time.Second
+	longestAsked      = time.Minute
+	// longestOrder ends an order for which the CA names no end.
+	longestOrder = 24 * time.Hour
+)
+
+// Progress is what this process has seen at the CA of an order. It is not written down: a process
+// that takes an order over reads it again.
+type Progress struct {
+	Order          *acme.Order
+	Authorizations map[string]*acme.Authorization
+	// Presented, Checked and Accepted hold the URLs of the authorizations that are that far.
+	Presented, Checked, Accepted map[string]bool
+	// PresentedAt is when the last answer was put in place.
+	PresentedAt time.Time
+	// Polls counts the reads since something last changed; NextPoll is the earliest time of the next.
+	Polls    int
+	NextPoll time.Time
+	// CheckNote is what the self-check last saw.
+	CheckNote string
+	// CleaningSince is when the first attempt to clean up was made.
+	CleaningSince time.Time
+}
+
+// NewProgress is the progress of an order that nothing is known of.
+func NewProgress() *Progress {
+	return &Progress{
+		Authorizations: map[string]*acme.Authorization{},
+		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
+	}
+}
+
+// Polled sets the time of the next read after one that showed no change: when the CA asked for it,
+// else later and later.
+func (p *Progress) Polled(retryAfter, now time.Time) {
+	wait := min(firstPoll<<min(p.Polls, 10), longestPoll)
+	if !retryAfter.IsZero() {
+		wait = min(max(retryAfter.Sub(now), firstPoll), longestAsked)
+	}
+	p.Polls++
+	p.NextPoll = now.Add(wait)
+}
+
+// Moved forgets the waits: something changed.
+func (p *Progress) Moved() { p.Polls, p.NextPoll = 0, time.Time{} }
+
+// Snapshot is everything that the next step of an Order depends on.
+type Snapshot struct {
+	Now      time.Time
+	Order    *acmev1.Order
+	Progress *Progress
+	Solvers  []v1.ACMESolver
+	// Finalizer is on the Order as long as an answer may be left outside.
+	Finalizer string
+}
+
+// Next is a decision.
+type Next struct {
+	Step Step
+	// URLs are those of the authorizations that the step is about.
+	URLs []string
+	// At is when a Wait ends; Note says for what.
+	At   time.Time
+	Note string
+	// Failure is why an order fails; State is the final state it gets.
+	Failure *outcome.Error
+	State   acmev1.State
+}
+
+// Decide says what to do next about an Order.
+func Decide(s Snapshot) Next {
+	status := &s.Order.Status
+	switch {
+	case s.Order.DeletionTimestamp != nil, status.State.IsFinal():
+		return s.end()
+	case status.NextAttemptTime != nil && s.Now.Before(status.NextAttemptTime.Time):
+		return Next{Step: Wait, At: status.NextAttemptTime.Time, Note: status.Reason}
+	case status.URL == "":
+		return s.create()
+	case s.expired():
+		return fail(acmev1.Expired, outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done"))
+	case s.Progress.Order == nil:
+		return Next{Step: Read}
+	}
+	switch s.Progress.Order.Status {
+	case acme.OrderReady:
+		return Next{Step: Finalize}
+	case acme.OrderValid:
+		return Next{Step: Download}
+	case acme.OrderProcessing:
+		return s.poll(Next{Step: Read}, "waiting for the CA to sign")
+	case acme.OrderInvalid:
+		return s.invalid()
+	default:
+		return s.pending()
+	}
+}
+
+func (s Snapshot) end() Next {
+	if !slices.Contains(s.Order.Finalizers, s.Finalizer) {
+		return Next{Step: Done}
+	}
+	if s.Now.Before(s.Progress.NextPoll) {
+		return Next{Step: Wait, At: s.Progress.NextPoll, Note: "waiting to clean up"}
+	}
+	return Next{Step: CleanUp}
+}
+
+// create asks for a solver first: an order that no solver fits would only burn the CA's limits. An
+// issuer without solvers is legal: some CAs know by other means whom they may sign for.
+func (s Snapshot) create() Next {
+	if len(s.Solvers) > 0 {
+		for _, name := range s.Order.Spec.DNSNames {
+			if Choose(s.Solvers, name, s.Order.Labels, nil) == nil {
+				return Next{Step: Wait, Note: fmt.Sprintf("no solver of the issuer fits %q: add one, or widen a selector", name)}
+			}
+		}
+	}
+	return Next{Step: Create}
+}
+
+func (s Snapshot) expired() bool {
+	if s.Order.Status.Expires != nil {
+		return !s.Now.Before(s.Order.Status.Expires.Time)
+	}
+	return s.Now.After(s.Order.CreationTimestamp.Add(longestOrder))
+}
+
+// invalid finds out why first: the reason is on the authorizations.
+func (s Snapshot) invalid() Next {
+	if unread := s.unread(); len(unread) > 0 {
+		return Next{Step: Poll, URLs: unread}
+	}
+	return s.failed()
+}
+
+func (s Snapshot) failed() Next {
+	var problems []*acme.Problem
+	for i := range s.Order.Status.Authorizations {
+		if seen := s.Progress.Authorizations[s.Order.Status.Authorizations[i].URL]; seen != nil {
+			problems = append(problems, reasons(seen)...)
+		}
+	}
+	if problem := s.Progress.Order.Error; problem != nil {
+		problems = append(problems, problem)
+	}
+	failure := outcome.Terminalf(outcome.ClassValidation, ReasonValidation, "the CA gave the order up and did not say why")
+	var texts []string
+	for _, problem := range problems {
+		if text := problem.Error(); text != "" {
+			texts = append(texts, text)
+		}
+		if failure.Type == "" {
+			failure.Type, failure.URL = string(problem.Type), problem.Instance
+		}
+	}
+	if len(texts) > 0 {
+		failure.Message = strings.Join(texts, "; ")
+	}
+	return fail(acmev1.Invalid, failure)
+}
+
+// reasons are the errors of an authorization's challenges, each with the name it is about.
+func reasons(authorization *acme.Authorization) []*acme.Problem {
+	var problems []*acme.Problem
+	for i := range authorization.Challenges {
+		if problem := authorization.Challenges[i].Error; problem != nil {
+			named := *problem
+			if named.Identifier == nil {
+				named.Identifier = &authorization.Identifier
+			}
+			problems = append(problems, &named)
+		}
+	}
+	return problems
+}
+
+func fail(state acmev1.State, failure *outcome.Error) Next {
+	return Next{Step: Fail, State: state, Failure: failure}
+}
+
+func (s Snapshot) unread() []string {
+	var urls []string
+	for i := range s.Order.Status.Authorizations {
+		if url := s.Order.Status.Authorizations[i].URL; s.Progress.Authorizations[url] == nil {
+			urls = append(urls, url)
+		}
+	}
+	return urls
+}
+
+// pending takes the authorizations of an order as far as they go.
+func (s Snapshot) pending() Next {
+	if len(s.Order.Status.Authorizations) == 0 {
+		return Next{Step: Authorize}
+	}
+	if unread := s.unread(); len(unread) > 0 {
+		return Next{Step: Poll, URLs: unread}
+	}
+	var present, check, accept, polling []string
+	for i := range s.Order.Status.Authorizations {
+		authorization := &s.Order.Status.Authorizations[i]
+		seen, url := s.Progress.Authorizations[authorization.URL], authorization.URL
+		switch {
+		case seen.Status == acme.AuthorizationValid:
+		case seen.Status != acme.AuthorizationPending:
+			return s.failed()
+		case authorization.Challenge == nil:
+			return fail(acmev1.Errored, outcome.Terminalf(outcome.ClassRefused, "NoSolver",
+				"no solver of the issuer can answer what the CA offers for %q: it offers %s", authorization.Identifier, offers(authorization)))
+		case s.Progress.Accepted[url] || Begun(seen, authorization.Challenge):
+			polling = append(polling, url)
+		case !s.Progress.Presented[url]:
+			present = append(present, url)
+		case !s.Progress.Checked[url]:
+			check = append(check, url)
+		default:
+			accept = append(accept, url)
+		}
+	}
+	return s.choose(present, check, accept, polling)
+}
+
+// choose takes the earliest step that something needs; every answer is put in place before the first
+// is accepted, so that one wait serves all.
+func (s Snapshot) choose(present, check, accept, polling []string) Next {
+	switch {
+	case len(present) > 0:
+		return Next{Step: Present, URLs: present}
+	case len(accept) > 0:
+		return Next{Step: Accept, URLs: accept}
+	case len(check) > 0:
+		return s.check(check)
+	case len(polling) > 0:
+		return s.poll(Next{Step: Poll, URLs: polling}, "waiting for the CA to validate")
+	default:
+		return s.poll(Next{Step: Read}, "waiting for the CA to take note of the validations")
+	}
+}
+
+func (s Snapshot) check(urls []string) Next {
+	for i := range s.Order.Status.Authorizations {
+		authorization := &s.Order.Status.Authorizations[i]
+		if authorization.Challenge == nil || authorization.Challenge.Solver == nil || authorization.Challenge.Solver.WaitInsteadOfSelfCheck == nil {
+			continue
+		}
+		if until := s.Progress.PresentedAt.Add(authorization.Challenge.Solver.WaitInsteadOfSelfCheck.Duration); s.Now.Before(until) {
+			return Next{Step: Wait, At: until, Note: "waiting as long as the solver's waitInsteadOfSelfCheck says"}
+		}
+	}
+	return s.poll(Next{Step: Check, URLs: urls}, s.Progress.CheckNote)
+}
+
+// CheckIsOver says whether the CA is to be told to look although we have not seen the answer.
+func (s Snapshot) CheckIsOver() bool {
+	return s.Now.After(s.Progress.PresentedAt.Add(selfCheckDeadline))
+}
+
+func (s Snapshot) poll(next Next, note string) Next {
+	if s.Now.Before(s.Progress.NextPoll) {
+		return Next{Step: Wait, At: s.Progress.NextPoll, Note: note}
+	}
+	return next
+}
+
+// Begun says whether the CA has been told to look already, by an earlier process.
+func Begun(seen *acme.Authorization, chosen *acmev1.ChallengeProgress) bool {
+	for i := range seen.Challenges {
+		if seen.Challenges[i].URL == chosen.URL {
+			return seen.Challenges[i].Status != acme.ChallengePending
+		}
+	}
+	return false
+}
+
+func offers(authorization *acmev1.Authorization) string {
+	var types []string
+	for _, offered := range authorization.Challenges {
+		types = append(types, string(offered.Type))
+	}
+	if len(types) == 0 {
+		return "nothing"
+	}
+	return strings.Join(types, ", ")
+}
