@@ -1,6 +1,7 @@
 package orderflow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func Decide(s Snapshot) Next {
 	case s.Order.DeletionTimestamp != nil, status.State.IsFinal():
 		return s.end()
 	case status.NextAttemptTime != nil && s.Now.Before(status.NextAttemptTime.Time):
-		return Next{Step: Wait, At: status.NextAttemptTime.Time, Note: status.Reason}
+		return Next{Step: Wait, At: status.NextAttemptTime.Time, Note: cmp.Or(status.Reason, "waiting as long as the CA asked for")}
 	case status.URL == "":
 		return s.create()
 	case s.expired():
@@ -300,7 +301,7 @@ func (s Snapshot) check(urls []string) Next {
 			return Next{Step: Wait, At: until, Note: "waiting as long as the solver's waitInsteadOfSelfCheck says"}
 		}
 	}
-	return s.poll(Next{Step: Check, URLs: urls}, s.Progress.CheckNote)
+	return s.poll(Next{Step: Check, URLs: urls}, cmp.Or(s.Progress.CheckNote, "waiting until the answers can be seen"))
 }
 
 // CheckIsOver says whether the CA is to be told to look although we have not seen the answer.

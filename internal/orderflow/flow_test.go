@@ -1,0 +1,198 @@
+package orderflow_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/orderflow"
+)
+
+const (
+	finalizer = "acme.certwright.dev/finalizer"
+	first     = "https://ca.test/authz/1"
+	second    = "https://ca.test/authz/2"
+)
+
+// flow is an order for two names whose authorizations are written down and pending.
+func flow(change ...func(*orderflow.Snapshot)) orderflow.Snapshot {
+	order := &acmev1.Order{
+		ObjectMeta: metav1.ObjectMeta{Name: "leaf-1", CreationTimestamp: metav1.NewTime(now)},
+		Spec:       acmev1.OrderSpec{DNSNames: []string{"a.test", "b.test"}},
+		Status:     acmev1.OrderStatus{URL: "https://ca.test/order/1", State: acmev1.Pending},
+	}
+	progress := orderflow.NewProgress()
+	progress.Order = &acme.Order{Status: acme.OrderPending}
+	for i, url := range []string{first, second} {
+		challenge := url + "/http-01"
+		order.Status.Authorizations = append(order.Status.Authorizations, acmev1.Authorization{
+			URL: url, Identifier: order.Spec.DNSNames[i],
+			Challenges: []acmev1.OfferedChallenge{{Type: acmev1.HTTP01, URL: challenge}},
+			Challenge:  &acmev1.ChallengeProgress{Type: acmev1.HTTP01, URL: challenge, Solver: &v1.ACMESolver{}},
+		})
+		progress.Authorizations[url] = &acme.Authorization{
+			URL: url, Status: acme.AuthorizationPending, Identifier: acme.DNSIdentifier(order.Spec.DNSNames[i]),
+			Challenges: []acme.Challenge{{Type: "http-01", URL: challenge, Status: acme.ChallengePending}},
+		}
+	}
+	snapshot := orderflow.Snapshot{Now: now, Order: order, Progress: progress, Finalizer: finalizer}
+	for _, f := range change {
+		f(&snapshot)
+	}
+	return snapshot
+}
+
+func all(set map[string]bool) { set[first], set[second] = true, true }
+
+func TestNextStep(t *testing.T) {
+	later := metav1.NewTime(now.Add(time.Minute))
+	for name, test := range map[string]struct {
+		change func(*orderflow.Snapshot)
+		step   orderflow.Step
+		urls   []string
+	}{
+		"an order that was not made": {func(s *orderflow.Snapshot) { s.Order.Status = acmev1.OrderStatus{} }, orderflow.Create, nil},
+		"no solver for a name": {func(s *orderflow.Snapshot) {
+			s.Order.Status = acmev1.OrderStatus{}
+			s.Solvers = []v1.ACMESolver{http01(&v1.SolverSelector{DNSNames: []string{"a.test"}})}
+		}, orderflow.Wait, nil},
+		"a limit of the CA":               {func(s *orderflow.Snapshot) { s.Order.Status.NextAttemptTime = &later }, orderflow.Wait, nil},
+		"a limit that is over":            {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.NextAttemptTime = later.Time, &later }, orderflow.Present, []string{first, second}},
+		"taken over from another process": {func(s *orderflow.Snapshot) { s.Progress = orderflow.NewProgress() }, orderflow.Read, nil},
+		"authorizations not written down": {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations = nil }, orderflow.Authorize, nil},
+		"an authorization not seen":       {func(s *orderflow.Snapshot) { delete(s.Progress.Authorizations, second) }, orderflow.Poll, []string{second}},
+		"answers not in place":            {func(*orderflow.Snapshot) {}, orderflow.Present, []string{first, second}},
+		"an answer in place":              {func(s *orderflow.Snapshot) { s.Progress.Presented[first] = true }, orderflow.Present, []string{second}},
+		"all answers in place":            {func(s *orderflow.Snapshot) { all(s.Progress.Presented) }, orderflow.Check, []string{first, second}},
+		"a check that waits":              {func(s *orderflow.Snapshot) { all(s.Progress.Presented); s.Progress.NextPoll = later.Time }, orderflow.Wait, nil},
+		"answers seen":                    {func(s *orderflow.Snapshot) { all(s.Progress.Presented); all(s.Progress.Checked) }, orderflow.Accept, []string{first, second}},
+		"answers accepted":                {func(s *orderflow.Snapshot) { all(s.Progress.Accepted) }, orderflow.Poll, []string{first, second}},
+		"accepted by another process":     {func(s *orderflow.Snapshot) { begin(s, first); begin(s, second) }, orderflow.Poll, []string{first, second}},
+		"a name that is valid already":    {func(s *orderflow.Snapshot) { s.Progress.Authorizations[first].Status = acme.AuthorizationValid }, orderflow.Present, []string{second}},
+		"all names valid":                 {func(s *orderflow.Snapshot) { validate(s) }, orderflow.Read, nil},
+		"ready":                           {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderReady }, orderflow.Finalize, nil},
+		"ready at creation": {func(s *orderflow.Snapshot) {
+			s.Order.Status.Authorizations = nil
+			s.Progress.Order.Status = acme.OrderReady
+		}, orderflow.Finalize, nil},
+		"signing": {func(s *orderflow.Snapshot) {
+			s.Progress.Order.Status = acme.OrderProcessing
+			s.Progress.NextPoll = later.Time
+		}, orderflow.Wait, nil},
+		"signing, time to look": {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderProcessing }, orderflow.Read, nil},
+		"signed":                {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderValid }, orderflow.Download, nil},
+		"given up by the CA":    {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderInvalid }, orderflow.Fail, nil},
+		"given up, reason unread": {func(s *orderflow.Snapshot) {
+			s.Progress.Order.Status = acme.OrderInvalid
+			delete(s.Progress.Authorizations, first)
+		}, orderflow.Poll, []string{first}},
+		"a validation that failed":             {func(s *orderflow.Snapshot) { s.Progress.Authorizations[second].Status = acme.AuthorizationInvalid }, orderflow.Fail, nil},
+		"an authorization deactivated by hand": {func(s *orderflow.Snapshot) { s.Progress.Authorizations[second].Status = acme.AuthorizationDeactivated }, orderflow.Fail, nil},
+		"a challenge that no solver answers":   {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations[0].Challenge = nil }, orderflow.Fail, nil},
+		"expired":                              {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.Expires = later.Time, &later }, orderflow.Fail, nil},
+		"no expiry for a day":                  {func(s *orderflow.Snapshot) { s.Now = now.Add(25 * time.Hour) }, orderflow.Fail, nil},
+		"done":                                 {func(s *orderflow.Snapshot) { s.Order.Status.State = acmev1.Valid }, orderflow.Done, nil},
+		"done, answers left": {func(s *orderflow.Snapshot) {
+			s.Order.Status.State = acmev1.Valid
+			s.Order.Finalizers = []string{finalizer}
+		}, orderflow.CleanUp, nil},
+		"failed, answers left": {func(s *orderflow.Snapshot) {
+			s.Order.Status.State = acmev1.Errored
+			s.Order.Finalizers = []string{finalizer}
+		}, orderflow.CleanUp, nil},
+		"deleted at work, answers left": {func(s *orderflow.Snapshot) {
+			s.Order.DeletionTimestamp = &later
+			s.Order.Finalizers = []string{finalizer}
+		}, orderflow.CleanUp, nil},
+		"deleted with another's finalizer": {func(s *orderflow.Snapshot) {
+			s.Order.DeletionTimestamp = &later
+			s.Order.Finalizers = []string{"other"}
+		}, orderflow.Done, nil},
+		"a clean-up that failed waits": {func(s *orderflow.Snapshot) {
+			s.Order.Status.State = acmev1.Valid
+			s.Order.Finalizers = []string{finalizer}
+			s.Progress.NextPoll = later.Time
+		}, orderflow.Wait, nil},
+		"waitInsteadOfSelfCheck that is not over": {func(s *orderflow.Snapshot) { waitInstead(s, time.Hour) }, orderflow.Wait, nil},
+		"waitInsteadOfSelfCheck of nothing":       {func(s *orderflow.Snapshot) { waitInstead(s, 0) }, orderflow.Check, []string{first, second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := orderflow.Decide(flow(test.change))
+			if next.Step != test.step || !slices.Equal(next.URLs, test.urls) {
+				t.Errorf("%s %v, want %s %v", next.Step, next.URLs, test.step, test.urls)
+			}
+			if next.Step == orderflow.Wait && next.Note == "" {
+				t.Error("a wait does not say for what")
+			}
+			if next.Step == orderflow.Fail && (next.Failure == nil || next.Failure.Message == "" || !next.State.IsFailure()) {
+				t.Errorf("a failure without a reason or a state: %+v", next)
+			}
+		})
+	}
+}
+
+func begin(s *orderflow.Snapshot, url string) {
+	s.Progress.Authorizations[url].Challenges[0].Status = acme.ChallengeProcessing
+}
+
+func validate(s *orderflow.Snapshot) {
+	for _, authorization := range s.Progress.Authorizations {
+		authorization.Status = acme.AuthorizationValid
+	}
+}
+
+func waitInstead(s *orderflow.Snapshot, wait time.Duration) {
+	all(s.Progress.Presented)
+	s.Progress.PresentedAt = now
+	s.Order.Status.Authorizations[0].Challenge.Solver.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: wait}
+}
+
+// The reason for a failure is put together from every challenge and the order, with the name that
+// each is about; an empty error object says nothing and hides nothing.
+func TestFailureNamesEveryName(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		s.Progress.Order.Status = acme.OrderInvalid
+		s.Progress.Order.Error = &acme.Problem{}
+		s.Progress.Authorizations[first].Challenges[0].Error = &acme.Problem{Type: acme.TypeConnection, Detail: "no route"}
+		s.Progress.Authorizations[second].Challenges[0].Error = &acme.Problem{Type: acme.TypeDNS, Detail: "no such name"}
+	})
+	failure := orderflow.Decide(snapshot).Failure
+	for _, part := range []string{"a.test", "no route", "b.test", "no such name"} {
+		if !strings.Contains(failure.Message, part) {
+			t.Errorf("the message lacks %q: %s", part, failure.Message)
+		}
+	}
+	if failure.Type != string(acme.TypeConnection) {
+		t.Errorf("type %q", failure.Type)
+	}
+}
+
+func TestPollsGrowAndHonourRetryAfter(t *testing.T) {
+	progress := orderflow.NewProgress()
+	for _, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second} {
+		if progress.Polled(time.Time{}, now); progress.NextPoll.Sub(now) != want {
+			t.Errorf("poll %d after %s, want %s", progress.Polls, progress.NextPoll.Sub(now), want)
+		}
+	}
+	for asked, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, 0: 500 * time.Millisecond, 24 * time.Hour: time.Minute} {
+		if progress.Polled(now.Add(asked), now); progress.NextPoll.Sub(now) != want {
+			t.Errorf("asked for %s, waits %s, want %s", asked, progress.NextPoll.Sub(now), want)
+		}
+	}
+}
+
+func TestSelfCheckEnds(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) { s.Progress.PresentedAt = now })
+	if snapshot.CheckIsOver() {
+		t.Error("the self-check is over at once")
+	}
+	if snapshot.Now = now.Add(61 * time.Second); !snapshot.CheckIsOver() {
+		t.Error("the self-check never ends")
+	}
+}
