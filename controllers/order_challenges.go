@@ -7,11 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	"github.com/certwright/certwright/internal/acme"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/solver"
 )
 
 // cleanUpDeadline is how long clean-up is tried: then the Order goes, and an event names what is left.
@@ -28,11 +30,12 @@ func (p *orderPass) challenges(urls []string) []*acmev1.Authorization {
 	return result
 }
 
-func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Authorization) Challenge {
-	return Challenge{
-		Owner:      kube.Owner{Kind: orderKind, NamespacedName: nameOf(pass.order)},
-		Identifier: authorization.Identifier, Progress: authorization.Challenge,
-		Issuer: pass.issuer, SecretNamespace: r.secretNamespace(pass),
+func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Authorization) solver.Challenge {
+	return solver.Challenge{
+		Owner:           owner(orderKind, client.ObjectKeyFromObject(pass.order)),
+		Identifier:      authorization.Identifier,
+		Progress:        authorization.Challenge,
+		SecretNamespace: r.secretNamespace(pass),
 	}
 }
 

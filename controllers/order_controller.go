@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/report"
+	"github.com/certwright/certwright/internal/solver"
 )
 
 // OrderReconciler takes an Order through the CA: create, answer, accept, finalize, download, clean
@@ -34,7 +36,7 @@ type OrderReconciler struct {
 	Secrets  *kube.SecretRefs
 	Accounts *backend.Accounts
 	Events   report.Events
-	Solvers  Solvers
+	Solvers  *solver.Solvers
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
 
@@ -86,7 +88,7 @@ func (r *OrderReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (*orderPass, error) {
 	order := &acmev1.Order{}
 	err := r.Client.Get(ctx, name, order)
-	if err == nil && !r.seen(order.UID) && !r.Client.Writes.Created(order.UID) {
+	if err == nil && !r.known(order) {
 		err = r.Client.Live.Get(ctx, name, order)
 	}
 	if apierrors.IsNotFound(err) {
@@ -102,10 +104,15 @@ func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (
 
 const orderKind = "Order"
 
-func (r *OrderReconciler) seen(uid types.UID) bool {
+// known says whether the view of an Order can be relied on: this process has seen or written it
+// before, or it is over and done with.
+func (r *OrderReconciler) known(order *acmev1.Order) bool {
+	if order.Status.State.IsFinal() && len(order.Finalizers) == 0 || r.Client.Writes.Created(order.UID) {
+		return true
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.progress[uid] != nil
+	return r.progress[order.UID] != nil
 }
 
 func (r *OrderReconciler) progressOf(uid types.UID) *orderflow.Progress {
@@ -185,7 +192,7 @@ func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderfl
 func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderflow.Next) (ctrl.Result, error) {
 	if next.Step == orderflow.Done {
 		r.forget(pass.order.UID)
-		r.Secrets.Keep(owner(orderKind, nameOf(pass.order)))
+		r.Secrets.Keep(owner(orderKind, client.ObjectKeyFromObject(pass.order)))
 		return report.Result(nil, noTime, r.Client.Now())
 	}
 	if err := r.note(ctx, pass, next.Note); err != nil {

@@ -98,17 +98,17 @@ var _ = Describe("Approving a request", func() {
 
 	It("is no matter for who writes the rest of the status", func(ctx SpecContext) {
 		request := createRequest(ctx, admin, requestFor(v1.IssuerRef{Name: "ca"}))
-		issuer := newUser(ctx, names, rest.ImpersonationConfig{UserName: "issuer"})
-		Eventually(decide(ctx, issuer, request, v1.ConditionApproved)).Should(beForbidden(needs))
-		Expect(decide(ctx, issuer, request, v1.ConditionReady)()).To(Succeed())
+		signer := newUser(ctx, names, rest.ImpersonationConfig{UserName: "issuer"})
+		Eventually(decide(ctx, signer, request, v1.ConditionApproved)).Should(beForbidden(needs))
+		Expect(decide(ctx, signer, request, v1.ConditionReady)()).To(Succeed())
 	})
 
 	It("lets others write the status once it is done", func(ctx SpecContext) {
 		request := createRequest(ctx, admin, requestFor(v1.IssuerRef{Name: "ca"}))
 		request.Status.Conditions = []v1.Condition{{Type: v1.ConditionApproved, Status: metav1.ConditionTrue}}
 		Expect(admin.Status().Update(ctx, request)).To(Succeed())
-		issuer := newUser(ctx, names, rest.ImpersonationConfig{UserName: "issuer"})
-		Eventually(decide(ctx, issuer, request, v1.ConditionReady)).Should(Succeed())
+		signer := newUser(ctx, names, rest.ImpersonationConfig{UserName: "issuer"})
+		Eventually(decide(ctx, signer, request, v1.ConditionReady)).Should(Succeed())
 	})
 
 	It("cannot be had by naming another issuer along with the decision", func(ctx SpecContext) {

@@ -6,7 +6,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
-var certificate = kind{
+var certificates = kind{
 	GroupVersionKind: names.GroupVersion.WithKind(v1.CertificateKind),
 	plain:            `spec: {secretName: tls, issuerRef: {name: ca}, dnsNames: [a.example.com]}`,
 }
@@ -188,5 +188,5 @@ var certificateRules = []rule{
 }
 
 var _ = Describe("A Certificate", func() {
-	describeRules(certificate, certificateRules)
+	describeRules(certificates, certificateRules)
 })

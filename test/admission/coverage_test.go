@@ -50,11 +50,11 @@ func schemas() map[string]*apiextensionsv1.JSONSchemaProps {
 
 var _ = Describe("The CRDs", func() {
 	tables := map[string][]rule{
-		certificate.Kind:   certificateRules,
-		request.Kind:       requestRules,
-		order.Kind:         orderRules,
-		issuer.Kind:        issuerRules,
-		clusterIssuer.Kind: issuerRules,
+		certificates.Kind:   certificateRules,
+		requests.Kind:       requestRules,
+		orders.Kind:         orderRules,
+		issuers.Kind:        issuerRules,
+		clusterIssuers.Kind: issuerRules,
 	}
 	for kind, rules := range tables {
 		It("have no rule of "+kind+" without a spec", func() {

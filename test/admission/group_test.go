@@ -38,14 +38,14 @@ var _ = Describe("The group cert-manager.io", Ordered, func() {
 	})
 
 	It("has rules with its own name", func(ctx SpecContext) {
-		theirCertificate := certificate
-		theirCertificate.GroupVersionKind = theirs.GroupVersion.WithKind(v1.CertificateKind)
-		Eventually(func() error { return create(ctx, theirCertificate.object("default", `{}`)) }).Should(Succeed())
-		Expect(create(ctx, theirCertificate.object("default", `spec: {issuerRef: {name: a, kind: Widget, group: cert-manager.io}}`))).
+		theirCertificates := certificates
+		theirCertificates.GroupVersionKind = theirs.GroupVersion.WithKind(v1.CertificateKind)
+		Eventually(func() error { return create(ctx, theirCertificates.object("default", `{}`)) }).Should(Succeed())
+		Expect(create(ctx, theirCertificates.object("default", `spec: {issuerRef: {name: a, kind: Widget, group: cert-manager.io}}`))).
 			To(beRefused("spec.issuerRef", "cert-manager.io has the kinds Issuer and ClusterIssuer"))
-		Expect(create(ctx, theirCertificate.object("default", `spec: {secretTemplate: {annotations: {cert-manager.io/issuer-name: a}}}`))).
+		Expect(create(ctx, theirCertificates.object("default", `spec: {secretTemplate: {annotations: {cert-manager.io/issuer-name: a}}}`))).
 			To(beRefused("spec.secretTemplate.annotations", "annotations of cert-manager.io"))
-		Expect(create(ctx, theirCertificate.object("default", `spec: {secretTemplate: {annotations: {cert-manager.io/allow-direct-injection: "true"}}}`))).
+		Expect(create(ctx, theirCertificates.object("default", `spec: {secretTemplate: {annotations: {cert-manager.io/allow-direct-injection: "true"}}}`))).
 			To(Succeed())
 	})
 

@@ -6,12 +6,12 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
-var issuer = kind{
+var issuers = kind{
 	GroupVersionKind: names.GroupVersion.WithKind(v1.IssuerKind),
 	plain:            `spec: {}`,
 }
 
-var clusterIssuer = kind{
+var clusterIssuers = kind{
 	GroupVersionKind: names.GroupVersion.WithKind(v1.ClusterIssuerKind),
 	clusterScoped:    true,
 	plain:            `spec: {}`,
@@ -213,9 +213,9 @@ var issuerRules = []rule{
 }
 
 var _ = Describe("An Issuer", func() {
-	describeRules(issuer, issuerRules)
+	describeRules(issuers, issuerRules)
 })
 
 var _ = Describe("A ClusterIssuer", func() {
-	describeRules(clusterIssuer, issuerRules)
+	describeRules(clusterIssuers, issuerRules)
 })

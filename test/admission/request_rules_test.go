@@ -7,7 +7,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
-var request = kind{
+var requests = kind{
 	GroupVersionKind: names.GroupVersion.WithKind(v1.CertificateRequestKind),
 	plain:            `spec: {issuerRef: {name: ca}, request: Y3Ny}`,
 }
@@ -134,10 +134,10 @@ var requestRules = []rule{
 }
 
 var _ = Describe("A CertificateRequest", func() {
-	describeRules(request, requestRules)
+	describeRules(requests, requestRules)
 })
 
-var order = kind{
+var orders = kind{
 	GroupVersionKind: names.ACMEGroupVersion.WithKind(acmev1.OrderKind),
 	plain:            `spec: {issuerRef: {name: ca}, request: Y3Ny, dnsNames: [a.example.com]}`,
 }
@@ -227,5 +227,5 @@ var orderRules = []rule{
 }
 
 var _ = Describe("An Order", func() {
-	describeRules(order, orderRules)
+	describeRules(orders, orderRules)
 })

@@ -4,7 +4,6 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -40,7 +39,7 @@ func TestAdmission(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(8 * time.Second)
+	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 
 	var err error
@@ -68,15 +67,4 @@ func createNamespace(ctx context.Context, name string) {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	Expect(admin.Create(ctx, namespace)).To(Succeed())
-}
-
-var namespaces int
-
-// newNamespace makes a namespace for one spec.
-func newNamespace(ctx context.Context) string {
-	GinkgoHelper()
-	namespaces++
-	name := fmt.Sprintf("spec-%d", namespaces)
-	createNamespace(ctx, name)
-	return name
 }

@@ -33,7 +33,7 @@ func (w *warnings) take() []string {
 }
 
 var _ = Describe("An issuer with an algorithm for its external account binding", func() {
-	for _, k := range []kind{issuer, clusterIssuer} {
+	for _, k := range []kind{issuers, clusterIssuers} {
 		It("is accepted with a warning as "+k.Kind, func(ctx SpecContext) {
 			seen := &warnings{}
 			config := rest.CopyConfig(controlPlane.Config)

@@ -1,0 +1,57 @@
+package kube
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+)
+
+// Answer finds the answer to an HTTP-01 challenge among the Orders in the cache: for this token, and
+// for no other host than the one it was given out for.
+func Answer(ctx context.Context, reader client.Reader, host, token string) (string, bool) {
+	var orders acmev1.OrderList
+	if err := reader.List(ctx, &orders, client.MatchingFields{IndexToken: token}, client.UnsafeDisableDeepCopy); err != nil {
+		return "", false
+	}
+	for i := range orders.Items {
+		for j := range orders.Items[i].Status.Authorizations {
+			authorization := &orders.Items[i].Status.Authorizations[j]
+			c := authorization.Challenge
+			if c != nil && c.Type == acmev1.HTTP01 && c.Token == token && strings.EqualFold(authorization.Identifier, host) {
+				return c.KeyAuthorization, c.KeyAuthorization != ""
+			}
+		}
+	}
+	return "", false
+}
+
+// ReadyEndpoints are the addresses (host:port) behind a port of a Service that are ready to answer.
+func ReadyEndpoints(ctx context.Context, reader client.Reader, namespace, service string, port int) ([]string, error) {
+	var slices discoveryv1.EndpointSliceList
+	if err := reader.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var addresses []string
+	for i := range slices.Items {
+		for _, endpoint := range slices.Items[i].Endpoints {
+			if !ptr.Deref(endpoint.Conditions.Ready, true) {
+				continue
+			}
+			for _, address := range endpoint.Addresses {
+				if joined := net.JoinHostPort(address, strconv.Itoa(port)); !seen[joined] {
+					seen[joined] = true
+					addresses = append(addresses, joined)
+				}
+			}
+		}
+	}
+	return addresses, nil
+}

@@ -1,0 +1,152 @@
+// Package solver puts the answers to challenges in place, looks whether they can be seen, and takes
+// them away. Each way to answer is a package below; this one picks it by what the issuer says.
+//
+// The order controller uses it. Every call is one quick try that may be repeated; none waits.
+package solver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
+	"github.com/certwright/certwright/internal/solver/http01"
+)
+
+// Challenge is one answer to give.
+type Challenge struct {
+	// Owner is the Order, woken when a Secret that the solver names changes.
+	Owner kube.Owner
+	// Identifier is the name, without "*.".
+	Identifier string
+	// Progress holds the solver that was chosen and the answer.
+	Progress *acmev1.ChallengeProgress
+	// SecretNamespace is where the Secrets are that the solver names.
+	SecretNamespace string
+}
+
+// Solvers answers challenges.
+type Solvers struct {
+	Secrets *kube.SecretRefs
+	// Resolver finds the servers of a zone; a solver's own nameservers replace its.
+	Resolver dns01.Resolver
+	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
+	Replicas func(ctx context.Context) ([]string, error)
+}
+
+// Present puts an answer in place. Over HTTP there is nothing to do: every replica answers from its
+// cache of Orders.
+func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
+	if challenge.Progress.Type != acmev1.DNS01 {
+		return nil
+	}
+	provider, record, err := s.dns(ctx, challenge)
+	if err != nil {
+		return err
+	}
+	return transient("PresentError", provider.Present(ctx, record))
+}
+
+// Check is nil when the answer can be seen: by asking each replica at its own address, or every
+// server of the zone.
+func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
+	if challenge.Progress.Type == acmev1.DNS01 {
+		_, record, err := s.dns(ctx, challenge)
+		if err != nil {
+			return err
+		}
+		resolver := s.resolver(challenge.Progress.Solver)
+		return resolver.Check(ctx, record)
+	}
+	replicas, err := s.Replicas(ctx)
+	if err != nil {
+		return fmt.Errorf("finding the replicas that answer: %w", err)
+	}
+	if len(replicas) == 0 {
+		return errors.New("no replica answers HTTP-01 challenges: see --http01-solver-bind-address")
+	}
+	for _, replica := range replicas {
+		if err := http01.Check(ctx, replica, challenge.Identifier, challenge.Progress.Token, challenge.Progress.KeyAuthorization); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CleanUp takes an answer away, by its exact name and value.
+func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
+	if challenge.Progress.Type != acmev1.DNS01 {
+		return nil
+	}
+	provider, record, err := s.dns(ctx, challenge)
+	if err != nil {
+		return err
+	}
+	return provider.CleanUp(ctx, record)
+}
+
+// dns is the provider and the record of a DNS-01 challenge.
+func (s *Solvers) dns(ctx context.Context, challenge Challenge) (dns01.Provider, dns01.Record, error) {
+	solver := challenge.Progress.Solver
+	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil {
+		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonNotSupported,
+			"the DNS provider of the solver for %q is not supported yet: use rfc2136", challenge.Identifier)
+	}
+	provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
+	if err != nil {
+		return nil, dns01.Record{}, err
+	}
+	record := dns01.NewRecord(challenge.Identifier, acme.DNS01Value(challenge.Progress.KeyAuthorization))
+	if solver.DNS01.CNAMEStrategy == v1.CNAMEFollow {
+		resolver := s.resolver(solver)
+		if record.FQDN, err = resolver.Follow(ctx, record.FQDN); err != nil {
+			return nil, dns01.Record{}, transient("PresentError", err)
+		}
+	}
+	return provider, record, nil
+}
+
+func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.Provider, error) {
+	config := rfc2136.Config{
+		Nameserver: spec.Nameserver, Protocol: string(spec.Protocol),
+		TSIGKeyName: spec.TSIGKeyName, TSIGAlgorithm: spec.TSIGAlgorithm,
+	}
+	if ref := spec.TSIGSecretSecretRef; ref != nil {
+		secret, err := s.Secrets.Get(challenge.Owner, types.NamespacedName{Namespace: challenge.SecretNamespace, Name: ref.Name})
+		if err != nil {
+			return nil, err
+		}
+		if secret == nil || len(secret.Data[ref.Key]) == 0 {
+			return nil, outcome.WaitFor(v1.ReasonInvalidSolver, "waiting for the TSIG secret: Secret %q needs a key %q", ref.Name, ref.Key)
+		}
+		config.TSIGSecret = string(secret.Data[ref.Key])
+	}
+	provider, err := rfc2136.New(config)
+	if err != nil {
+		return nil, outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "solver rfc2136: %v", err)
+	}
+	return provider, nil
+}
+
+func (s *Solvers) resolver(solver *v1.ACMESolver) dns01.Resolver {
+	resolver := s.Resolver
+	if solver != nil && solver.DNS01 != nil && len(solver.DNS01.Nameservers) > 0 {
+		resolver.Nameservers = solver.DNS01.Nameservers
+	}
+	return resolver
+}
+
+func transient(reason string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return outcome.Retryable(reason, err)
+}
