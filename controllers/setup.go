@@ -157,3 +157,35 @@ func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WithOptions(options(2)).
 		Complete(r)
 }
+
+// SetupWithManager wakes an Order by itself, by its issuer, and by the Secrets that its solvers or its
+// issuer name.
+func (r *OrderReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	byIssuer, byClusterIssuer := r.pending(v1.IssuerKind), r.pending(v1.ClusterIssuerKind)
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&acmev1.Order{}).
+		Watches(&v1.Issuer{}, mapIssuer(v1.IssuerKind, byIssuer), builder.WithPredicates(issuerChanged)).
+		Watches(&v1.ClusterIssuer{}, mapIssuer(v1.ClusterIssuerKind, byClusterIssuer), builder.WithPredicates(issuerChanged)).
+		WatchesRawSource(r.Secrets.Source(orderKind, kube.Itself)).
+		WatchesRawSource(r.Secrets.Source(v1.IssuerKind, byIssuer)).
+		WatchesRawSource(r.Secrets.Source(v1.ClusterIssuerKind, byClusterIssuer)).
+		WithOptions(options(workers)).
+		Complete(r)
+}
+
+// pending finds the Orders of an issuer that are still at work.
+func (r *OrderReconciler) pending(kind string) func(context.Context, kube.Owner) []reconcile.Request {
+	return func(ctx context.Context, issuer kube.Owner) []reconcile.Request {
+		var list acmev1.OrderList
+		if err := r.Client.Cached.List(ctx, &list, issuedBy(kind, issuer)...); err != nil {
+			return nil
+		}
+		var requests []reconcile.Request
+		for i := range list.Items {
+			if !list.Items[i].Status.State.IsFinal() || len(list.Items[i].Finalizers) > 0 {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+			}
+		}
+		return requests
+	}
+}

@@ -12,9 +12,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -30,14 +30,9 @@ import (
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
-	"github.com/certwright/certwright/controllers"
-	"github.com/certwright/certwright/internal/backend"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/report"
 )
-
-// keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
-const keyringSize = 20000
 
 // Run runs the operator until ctx ends.
 func Run(ctx context.Context, options Options) error {
@@ -88,7 +83,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	cfg = rest.CopyConfig(cfg)
 	// The API server's Priority and Fairness is the throttle; a second one here would only hide it.
 	cfg.QPS = -1
-	cfg.UserAgent = "certwright/" + Version
+	cfg.UserAgent = userAgent()
 	mgr, err := ctrl.NewManager(cfg, managerOptions(names, options))
 	if err != nil {
 		return nil, fmt.Errorf("reaching the API server: %w", err)
@@ -96,7 +91,14 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer(), names); err != nil {
 		return nil, err
 	}
-	if err := addControllers(mgr, names, options); err != nil {
+	shared, err := newParts(mgr, names, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := addControllers(mgr, shared); err != nil {
+		return nil, err
+	}
+	if err := addAnswers(mgr, options); err != nil {
 		return nil, err
 	}
 	return mgr, addHealth(mgr)
@@ -118,21 +120,10 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 	if err != nil {
 		panic(err) // The types are compiled in: this cannot depend on input.
 	}
-	managed := labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})
-	cacheOptions := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: managed}},
-	}
-	if len(options.Namespaces) > 0 {
-		cacheOptions.DefaultNamespaces = map[string]cache.Config{}
-		for _, namespace := range options.Namespaces {
-			cacheOptions.DefaultNamespaces[namespace] = cache.Config{}
-		}
-	}
 	grace := 20 * time.Second
 	return ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions,
+		Cache:                         cacheOptions(names, options),
 		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress:        options.HealthAddress,
 		LeaderElection:                options.LeaderElect,
@@ -144,65 +135,26 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 	}
 }
 
-// addControllers names every controller of the operator, and what they share.
-func addControllers(mgr ctrl.Manager, names api.Names, options Options) error {
-	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return err
+// cacheOptions keep the caches small: of Secrets only those that carry our label, of EndpointSlices
+// only those of the solver's Service, and of everything only the namespaces that we work in.
+func cacheOptions(names api.Names, options Options) cache.Options {
+	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
+	result := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})},
+			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
+				options.OwnNamespace: {LabelSelector: ofSolver},
+			}},
+		},
 	}
-	numbers, err := registerMetrics(mgr, names, options.SharedProcess)
-	if err != nil {
-		return err
-	}
-	cl := &kube.Client{Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Writes: kube.NewWrites(), Now: time.Now}
-	secrets := kube.NewSecretRefs(clientset)
-	if err := mgr.Add(secrets); err != nil {
-		return err
-	}
-	keyring := kube.NewKeyring(keyringSize)
-	signers := &backend.Signers{Secrets: secrets}
-	events := report.Events{Recorder: mgr.GetEventRecorder("certwright")}
-	approver := controllers.Approver{Names: names, Patterns: options.ApproveSignerNames}
-	accounts := &backend.Accounts{
-		Client: cl, Secrets: secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
-		UserAgent: "certwright/" + Version, Observer: numbers.ACMERequest, Doubts: &kube.Waker{},
-	}
-	issuer := func(kind string, make func() v1.GenericIssuer) *controllers.IssuerReconciler {
-		return &controllers.IssuerReconciler{
-			Kind: kind, New: make, Client: cl, Secrets: secrets, Signers: signers, Accounts: accounts, Events: events,
-			ClusterResourceNamespace: options.ClusterResourceNamespace,
+	if len(options.Namespaces) > 0 {
+		result.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range options.Namespaces {
+			result.DefaultNamespaces[namespace] = cache.Config{}
 		}
 	}
-	for _, setup := range []func() error{
-		func() error {
-			return issuer(v1.IssuerKind, func() v1.GenericIssuer { return &v1.Issuer{} }).SetupWithManager(mgr)
-		},
-		func() error {
-			return issuer(v1.ClusterIssuerKind, func() v1.GenericIssuer { return &v1.ClusterIssuer{} }).SetupWithManager(mgr)
-		},
-		func() error {
-			return (&controllers.CertificateReconciler{
-				Names: names, Client: cl, Secrets: secrets, Keyring: keyring, Signers: signers, Events: events, Metrics: numbers,
-				Approver: approver, Copied: options.CopiedPrefixes, OwnSecrets: options.CertificateOwnerRef,
-				ClusterResourceNamespace: options.ClusterResourceNamespace,
-			}).SetupWithManager(mgr, options.ConcurrentReconciles)
-		},
-		func() error {
-			return (&controllers.CertificateRequestReconciler{
-				Names: names, Client: cl, Secrets: secrets, Events: events, Approver: approver,
-				Backends: controllers.Backends{
-					SelfSigned: &backend.SelfSigned{Names: names, Keyring: keyring, Secrets: secrets},
-					CA:         &backend.CA{Signers: signers},
-				},
-				ClusterResourceNamespace: options.ClusterResourceNamespace,
-			}).SetupWithManager(mgr, options.ConcurrentReconciles)
-		},
-	} {
-		if err := setup(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return result
 }
 
 // registerMetrics registers the operator's metrics with the registry that /metrics serves. Operators

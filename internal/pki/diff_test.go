@@ -169,6 +169,7 @@ func TestDiffCertificate(t *testing.T) {
 		{"common name of nowhere", certificate("c.example", "b.example"), spec("", "b.example"), []string{"commonName"}},
 		{"address", certificate("", "b.example"), pki.RequestSpec{DNSNames: []string{"b.example"}}, []string{"ipAddresses"}},
 		{"literal subject", certificate("a"), pki.RequestSpec{LiteralSubject: "O=x,CN=a", IPAddresses: []string{"10.0.0.1"}}, nil},
+		{"literal subject in hex", certificate("a"), pki.RequestSpec{LiteralSubject: "O=x,CN=#130161", IPAddresses: []string{"10.0.0.1"}}, nil},
 		{"another literal subject", certificate("a"), pki.RequestSpec{LiteralSubject: "CN=b", IPAddresses: []string{"10.0.0.1"}}, []string{"literalSubject"}},
 		{"invalid", certificate("a"), pki.RequestSpec{}, []string{"spec"}},
 	}

@@ -235,10 +235,11 @@ func encodeText(oid asn1.ObjectIdentifier, text string) (any, error) {
 	switch {
 	case oid.Equal(oidDomainComponent), oid.Equal(oidEmailAddress):
 		// RFC 4519 2.4 and RFC 5280 4.1.2.6.
-		if !isASCII(text) {
+		der, err := asn1.MarshalWithParams(text, "ia5")
+		if err != nil {
 			return nil, errors.New("must consist of ASCII characters")
 		}
-		return asn1.RawValue{Tag: asn1.TagIA5String, Bytes: []byte(text)}, nil
+		return asn1.RawValue{FullBytes: der}, nil
 	case oid.Equal(oidCountry), oid.Equal(oidSerialNumber), oid.Equal(oidDNQualifier):
 		// RFC 5280 appendix A.1.
 		if strings.IndexFunc(text, notPrintable) >= 0 {

@@ -69,6 +69,8 @@ func TestLiteralSubject(t *testing.T) {
 		{"spaces around separators", ` CN = a , O = b c `, [][]string{{org + "b c"}, {cn + "a"}}},
 		{"escaped spaces stay", `CN=\ a\ ,O=b`, [][]string{{org + "b"}, {cn + " a "}}},
 		{"escaped space then spaces", `CN=a\   ,O=b`, [][]string{{org + "b"}, {cn + "a "}}},
+		{"every special character", `CN=\ \"\#\+\,\;\<\=\>\\`, [][]string{{cn + ` "#+,;<=>\`}}},
+		{"printable characters", `SERIALNUMBER=azAZ09 '()\+\,-./:=?`, [][]string{{"2.5.4.5=azAZ09 '()+,-./:=?"}}},
 		{"equals and hash inside", `CN=a=b#c`, [][]string{{cn + "a=b#c"}}},
 		{"escaped hash", `CN=\#0C0161`, [][]string{{cn + "#0C0161"}}},
 		{"newline at the end of a YAML block", "CN=a\n", [][]string{{cn + "a"}}},
@@ -117,6 +119,7 @@ func TestLiteralSubjectRefuses(t *testing.T) {
 		{"general string", `CN=#1B0161`, "DER encoding of one string"},
 		{"data after hex", `CN=#130161ff`, "DER encoding of one string"},
 		{"empty hex string", `CN=#0C00`, "must not be empty"},
+		{"country begins not printable", `C=éD`, "value of C: must consist of"},
 		{"country not printable", `C=Dé`, "value of C: must consist of"},
 		{"domain component not ASCII", `DC=exämple`, "ASCII"},
 		{"value too long", "O=" + strings.Repeat("a", 1025), "longer than 1024"},
@@ -127,6 +130,9 @@ func TestLiteralSubjectRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := literal(t, test.in)
 			wantError(t, err, test.says)
+			if !strings.HasPrefix(err.Error(), "literalSubject: ") && test.name != "common name too long" {
+				t.Errorf("%q does not name its field", err)
+			}
 		})
 	}
 }

@@ -14,6 +14,9 @@ import (
 // MaxKeyBytes bounds the PEM of a private key. An RSA key of 16384 bits fits.
 const MaxKeyBytes = 13_000
 
+// maxKeyBlocks leaves room for EC PARAMETERS around a key.
+const maxKeyBlocks = 4
+
 // KeyEncoding is the encoding of a private key under its API name.
 type KeyEncoding string
 
@@ -118,10 +121,8 @@ func findKeyBlock(keyPEM []byte) (*pem.Block, error) {
 	return found, nil
 }
 
-const maxKeyBlocks = 4
-
 func parseKey(block *pem.Block) (any, error) {
-	// RFC 1421 4.6.1.1: how OpenSSL marks an encrypted PKCS#1 or SEC 1 key.
+	// RFC 1421 4.6.1.3: how OpenSSL marks an encrypted PKCS#1 or SEC 1 key.
 	if block.Type == pemPKCS8Crypted || block.Headers["DEK-Info"] != "" {
 		return nil, errors.New("the key is encrypted: store it without a passphrase")
 	}

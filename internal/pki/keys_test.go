@@ -103,6 +103,7 @@ func TestKeyMatchesSpecRefusesOthers(t *testing.T) {
 		{ecKey().Public(), pki.KeySpec{Algorithm: pki.ECDSA, Size: 384}, "it is ECDSA 256, not ECDSA 384"},
 		{edKey().Public(), pki.KeySpec{}, "it is Ed25519, not RSA 2048"},
 		{x25519.PublicKey(), pki.KeySpec{}, "unsupported algorithm"},
+		{rsaKey().Public(), pki.KeySpec{Size: 1024}, "use 2048 to 8192 bits"},
 	}
 	for _, test := range tests {
 		err := pki.KeyMatchesSpec(test.pub, test.spec)
@@ -150,18 +151,15 @@ func TestPublicKeysEqual(t *testing.T) {
 	}
 }
 
-// One oversized RSA key, unsigned, in a request and in a certificate. Checking
-// signatures with it would take a worker's time.
+// RSA keys of 16384 bits and of one bit more, in a request and in a certificate
+// that they did not sign. Checking signatures with the larger one would take a
+// worker's time.
 func TestOversizedRSAKeysAreRefused(t *testing.T) {
-	huge := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 16_384), big.NewInt(1)), E: 65537}
-	spki, err := x509.MarshalPKIXPublicKey(huge)
-	if err != nil {
-		t.Fatal(err)
+	oddKey := func(bits uint) []byte {
+		modulus := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return spkiOf(t, &rsa.PublicKey{N: modulus.Add(modulus, big.NewInt(1)), E: 65537})
 	}
-	small, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
-	if err != nil {
-		t.Fatal(err)
-	}
+	largest, spki, small := oddKey(16_384), oddKey(16_385), spkiOf(t, rsaKey().Public())
 	request, err := pki.CreateRequest(pki.RequestSpec{CommonName: "a"}, rsaKey())
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +169,20 @@ func TestOversizedRSAKeysAreRefused(t *testing.T) {
 	cert := authority{}.issueLeaf(t, rsaKey())
 	_, err = pki.ParseChain(block("CERTIFICATE", replaceKey(t, cert.Raw, small, spki)), 0)
 	wantError(t, err, "more than 16384 bits")
+	_, err = pki.ParseRequest(block("CERTIFICATE REQUEST", replaceKey(t, stdRequest(t, request).Raw, small, largest)))
+	wantError(t, err, "signature")
+	if _, err := pki.ParseChain(block("CERTIFICATE", replaceKey(t, cert.Raw, small, largest)), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func spkiOf(t *testing.T, pub crypto.PublicKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // replaceKey swaps the SubjectPublicKeyInfo in a signed structure for another

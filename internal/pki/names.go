@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	maxDNSName  = 253 // RFC 1035 3.1, without the root's empty label
-	maxDNSLabel = 63  // RFC 1035 2.3.4
+	// RFC 1035 2.3.4 allows 255 octets on the wire, two more than in text.
+	maxDNSName  = 253
+	maxDNSLabel = 63
 )
 
 // NormalizeDNSName returns a DNS name in the one form in which this package
 // encodes and compares it: lower-case A-labels without a trailing dot. A
-// wildcard may only be the whole left-most label (RFC 6125 6.4.3). Underscores
+// wildcard may only be the whole left-most label (RFC 9525 6.3). Underscores
 // are accepted, since private CAs issue for such names.
 func NormalizeDNSName(name string) (string, error) {
 	switch {

@@ -19,6 +19,7 @@ func TestNormalizeDNSName(t *testing.T) {
 		{in: "*.local", want: "*.local"},
 		{in: "localhost", want: "localhost"},
 		{in: "_acme.my_host.svc", want: "_acme.my_host.svc"},
+		{in: "az-09.AZ.x", want: "az-09.az.x"},
 		{in: "xn--bcher-kva.example", want: "xn--bcher-kva.example"},
 		{in: label63 + ".com", want: label63 + ".com"},
 		{in: name253, want: name253},

@@ -34,11 +34,11 @@ func TestValidate(t *testing.T) {
 			s.EmailAddresses = []string{"a@example.com", "A <a@example.com>", "<a@example.com>", "a", "ä@example.com", "a@example.com "}
 		}), []string{"emailAddresses[1]", "emailAddresses[2]", "emailAddresses[3]", "emailAddresses[4]", "emailAddresses[5]"}},
 		{"URIs", named(func(s *pki.RequestSpec) {
-			s.URIs = []string{"https://a.example/", "//a.example", "a.example", "https:", "https://a b", "https://ä.example", "https://a..b/", "http://[::1"}
-		}), []string{"uris[1]", "uris[2]", "uris[3]", "uris[4]", "uris[5]", "uris[6]", "uris[7]"}},
+			s.URIs = []string{"https://a.example/", "//a.example", "a.example", "https:", "https://a b", "https://ä.example", "https://a..b/", "http://[::1", "https://a/ b"}
+		}), []string{"uris[1]", "uris[2]", "uris[3]", "uris[4]", "uris[5]", "uris[6]", "uris[7]", "uris[8]"}},
 		{"other names", named(func(s *pki.RequestSpec) {
-			s.OtherNames = []pki.OtherName{{"1.2.3", "a"}, {"UPN", "a"}, {"1.2.3", ""}, {"1.2.3", "\xff"}, {"1", "a"}, {strings.Repeat("1.", 70) + "1", "a"}}
-		}), []string{"otherNames[1]", "otherNames[2]", "otherNames[3]", "otherNames[4]", "otherNames[5]"}},
+			s.OtherNames = []pki.OtherName{{"1.2.3", "a"}, {"UPN", "a"}, {"1.2.3", ""}, {"1.2.3", "\xff"}, {"1", "a"}, {strings.Repeat("1.", 64) + "1", "a"}, {"1.40", "a"}, {"1.:", "a"}}
+		}), []string{"otherNames[1]", "otherNames[2]", "otherNames[3]", "otherNames[4]", "otherNames[5]", "otherNames[6]", "otherNames[7]"}},
 		{"DNS names", named(func(s *pki.RequestSpec) { s.DNSNames = []string{"ä.example", "a.example."} }), []string{"dnsNames[0]", "A-label", "dnsNames[1]", "dot"}},
 		{"usages", named(func(s *pki.RequestSpec) { s.Usages = []pki.Usage{"server auth", "serverAuth", "signin"} }), []string{`usages[1]: "serverAuth"`, `usages[2]: "signin"`}},
 		{"key", named(func(s *pki.RequestSpec) { s.Key.Size = 1024 }), []string{"RSA size 1024"}},
@@ -78,10 +78,18 @@ func TestValidateReportsNothingElse(t *testing.T) {
 	for _, spec := range []pki.RequestSpec{
 		{CommonName: "a"}, {DNSNames: []string{"a"}}, {IPAddresses: []string{"::1"}}, {URIs: []string{"urn:a"}},
 		{EmailAddresses: []string{"a@b"}}, {OtherNames: []pki.OtherName{{"1.2.3", "a"}}}, {LiteralSubject: "CN=a"},
+		{OtherNames: []pki.OtherName{
+			{"2.999", "a"}, {"1.39.9.0", "a"}, {"0.9.2342.19200300.100.1.25", "a"}, {"2.2147483567.2147483647", strings.Repeat("a", 1024)},
+			{strings.Repeat("1.", 62) + "2147", "a"},
+		}},
+		{LiteralSubject: "O=" + strings.Repeat("a", 1024) + ",0.9.2342.19200300.100.1.1=b,CN=c"},
+		{URIs: []string{"https://" + strings.Repeat("a", 63) + ".example"}},
 		{URIs: []string{"https://[::1]:8443/", "https://a.example:443", "spiffe://td", "file:///a"}}, caSpec(),
 	} {
 		if err := spec.Validate(); err != nil {
 			t.Error(err)
 		}
+		spec.Key, spec.SignatureAlgorithm = ecSpec, ""
+		mustRequest(t, spec, ecKey())
 	}
 }

@@ -104,9 +104,6 @@ func textOf(value any) string {
 	case string:
 		return value
 	case asn1.RawValue:
-		if value.FullBytes == nil {
-			return string(value.Bytes)
-		}
 		var text string
 		if _, err := asn1.Unmarshal(value.FullBytes, &text); err == nil {
 			return text

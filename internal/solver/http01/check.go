@@ -61,7 +61,7 @@ var checker = &http.Client{
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxAnswer,
 	},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	CheckRedirect: func(*http.Request, []*http.Request) error { return nil },
 }
 
 // Check asks the server at an address, "host:port", for the answer to a token with the Host header a CA
@@ -80,14 +80,14 @@ func Check(ctx context.Context, address, host, token, want string) error {
 	}
 	// The body was only read from: there is nothing that closing could lose.
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return failure.status(response.StatusCode)
+	failure.Status = response.StatusCode
+	if failure.Status != http.StatusOK {
+		return failure.status()
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return failure.at(LayerResponse, netcause.Text(err), err)
 	}
-	failure.Status = response.StatusCode
 	return failure.body(body, want)
 }
 
@@ -126,10 +126,9 @@ func (e CheckError) exchange(err error) error {
 	return e.at(LayerResponse, netcause.Text(err), err)
 }
 
-func (e CheckError) status(code int) error {
-	e.Status = code
-	seen := fmt.Sprintf("the answer has status %d", code)
-	if code >= 300 && code < 400 {
+func (e CheckError) status() error {
+	seen := fmt.Sprintf("the answer has status %d", e.Status)
+	if e.Status >= 300 && e.Status < 400 {
 		seen += ", a redirect"
 	}
 	return e.at(LayerStatus, seen, nil)

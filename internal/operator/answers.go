@@ -1,0 +1,82 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/solver/http01"
+)
+
+// disabled is the address that switches a server off.
+const disabled = "0"
+
+// answers serves HTTP-01 challenges from the cache of Orders. Every replica does, the leader or not.
+type answers struct {
+	address string
+	cache   cache.Cache
+}
+
+// addAnswers starts the server with the manager.
+func addAnswers(mgr ctrl.Manager, options Options) error {
+	if options.HTTP01SolverAddress == disabled {
+		return nil
+	}
+	return mgr.Add(&answers{address: options.HTTP01SolverAddress, cache: mgr.GetCache()})
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*answers) NeedLeaderElection() bool { return false }
+
+// Start serves until ctx ends.
+func (a *answers) Start(ctx context.Context) error {
+	// A replica that is not the leader has no controller that would fill the cache of Orders.
+	if _, err := a.cache.GetInformer(ctx, &acmev1.Order{}); err != nil {
+		return fmt.Errorf("watching Orders: %w", err)
+	}
+	server := http01.NewServer(a.address, &http01.Handler{Lookup: func(ctx context.Context, host, token string) (string, bool) {
+		return kube.Answer(ctx, a.cache, host, token)
+	}})
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("answering HTTP-01 challenges: %w", err)
+	case <-ctx.Done():
+	}
+	// Challenges under way are asked again by the CA or answered by another replica.
+	if err := server.Close(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// replicas gives the addresses that answer: the endpoints of the Service, or this process alone.
+func replicas(reader client.Reader, options Options) func(context.Context) ([]string, error) {
+	host, port, err := net.SplitHostPort(options.HTTP01SolverAddress)
+	if err != nil {
+		return func(context.Context) ([]string, error) { return nil, nil }
+	}
+	if options.HTTP01SolverService == "" {
+		if host == "" {
+			host = "localhost"
+		}
+		return func(context.Context) ([]string, error) { return []string{net.JoinHostPort(host, port)}, nil }
+	}
+	return func(ctx context.Context) ([]string, error) {
+		number, err := strconv.Atoi(port)
+		if err != nil {
+			return nil, err
+		}
+		return kube.ReadyEndpoints(ctx, reader, options.OwnNamespace, options.HTTP01SolverService, number)
+	}
+}

@@ -1,0 +1,120 @@
+package operator
+
+import (
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/certwright/certwright/api"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/controllers"
+	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/report"
+	"github.com/certwright/certwright/internal/solver"
+	"github.com/certwright/certwright/internal/solver/dns01"
+)
+
+// keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
+const keyringSize = 20000
+
+// parts are what controllers share.
+type parts struct {
+	names    api.Names
+	options  Options
+	client   *kube.Client
+	secrets  *kube.SecretRefs
+	keyring  *kube.Keyring
+	signers  *backend.Signers
+	accounts *backend.Accounts
+	solvers  *solver.Solvers
+	approver controllers.Approver
+	events   report.Events
+	metrics  *report.Metrics
+}
+
+func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error) {
+	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{
+		names: names, options: options,
+		client:   &kube.Client{Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Writes: kube.NewWrites(), Now: time.Now},
+		secrets:  kube.NewSecretRefs(clientset),
+		keyring:  kube.NewKeyring(keyringSize),
+		approver: controllers.Approver{Names: names, Patterns: options.ApproveSignerNames},
+		events:   report.Events{Recorder: mgr.GetEventRecorder("certwright")},
+	}
+	if p.metrics, err = registerMetrics(mgr, names, options.SharedProcess); err != nil {
+		return nil, err
+	}
+	p.signers = &backend.Signers{Secrets: p.secrets}
+	p.accounts = &backend.Accounts{
+		Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
+		UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Doubts: &kube.Waker{},
+	}
+	p.solvers = &solver.Solvers{
+		Secrets:  p.secrets,
+		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
+		Replicas: replicas(mgr.GetClient(), options),
+	}
+	return p, mgr.Add(p.secrets)
+}
+
+func userAgent() string { return "certwright/" + Version }
+
+// addControllers names every controller of the operator.
+func addControllers(mgr ctrl.Manager, p *parts) error {
+	workers := p.options.ConcurrentReconciles
+	for _, setup := range []func() error{
+		func() error { return p.issuers(v1.IssuerKind, newIssuer).SetupWithManager(mgr) },
+		func() error { return p.issuers(v1.ClusterIssuerKind, newClusterIssuer).SetupWithManager(mgr) },
+		func() error { return p.certificates().SetupWithManager(mgr, workers) },
+		func() error { return p.requests().SetupWithManager(mgr, workers) },
+		func() error { return p.orders().SetupWithManager(mgr, workers) },
+	} {
+		if err := setup(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newIssuer() v1.GenericIssuer        { return &v1.Issuer{} }
+func newClusterIssuer() v1.GenericIssuer { return &v1.ClusterIssuer{} }
+
+func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers.IssuerReconciler {
+	return &controllers.IssuerReconciler{
+		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts, Events: p.events,
+		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
+	}
+}
+
+func (p *parts) certificates() *controllers.CertificateReconciler {
+	return &controllers.CertificateReconciler{
+		Names: p.names, Client: p.client, Secrets: p.secrets, Keyring: p.keyring, Signers: p.signers, Events: p.events, Metrics: p.metrics,
+		Approver: p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
+		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
+	}
+}
+
+func (p *parts) requests() *controllers.CertificateRequestReconciler {
+	return &controllers.CertificateRequestReconciler{
+		Names: p.names, Client: p.client, Secrets: p.secrets, Events: p.events, Approver: p.approver,
+		Backends: controllers.Backends{
+			SelfSigned: &backend.SelfSigned{Names: p.names, Keyring: p.keyring, Secrets: p.secrets},
+			CA:         &backend.CA{Signers: p.signers},
+			ACME:       &backend.ACME{Names: p.names, Client: p.client},
+		},
+		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
+	}
+}
+
+func (p *parts) orders() *controllers.OrderReconciler {
+	return &controllers.OrderReconciler{
+		Names: p.names, Client: p.client, Secrets: p.secrets, Accounts: p.accounts, Events: p.events, Solvers: p.solvers,
+		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
+	}
+}
