@@ -121,7 +121,7 @@ func (r *CertificateReconciler) tell(snapshot *issuance.Snapshot, plan *issuance
 		r.Events.Failed(crt, plan.Reason, plan.Message)
 		r.Metrics.Failed(crt.Spec.IssuerRef.WithDefaults(r.Names))
 	case issuance.Hold:
-		if plan.Recheck.IsZero() {
+		if plan.Recheck.IsZero() && plan.Reason != v1.ReasonIssuerNotReady {
 			r.Events.Refused(crt, plan.Reason, plan.Message)
 		}
 	case issuance.Keep, issuance.Begin, issuance.Continue:

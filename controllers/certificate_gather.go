@@ -28,8 +28,7 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	if snapshot.Requests, err = r.requests(ctx, crt); err != nil {
 		return nil, err
 	}
-	next := types.NamespacedName{Namespace: crt.Namespace, Name: issuance.RequestName(crt, snapshot.NextAttempt())}
-	if err := r.Client.Pending(&v1.CertificateRequest{}, next); err != nil {
+	if err := r.requestsAreFresh(snapshot); err != nil {
 		return nil, err
 	}
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
@@ -60,6 +59,21 @@ func (r *CertificateReconciler) requests(ctx context.Context, crt *v1.Certificat
 		}
 	}
 	return requests, nil
+}
+
+// requestsAreFresh is a Wait as long as the cache does not show a request that we made: without it, the
+// decision would be to make another.
+func (r *CertificateReconciler) requestsAreFresh(snapshot *issuance.Snapshot) error {
+	for _, request := range snapshot.Requests {
+		r.Client.Writes.Fresh(request)
+	}
+	for _, attempt := range []int64{snapshot.NextAttempt() - 1, snapshot.NextAttempt()} {
+		name := types.NamespacedName{Namespace: snapshot.Certificate.Namespace, Name: issuance.RequestName(snapshot.Certificate, attempt)}
+		if err := r.Client.Pending(&v1.CertificateRequest{}, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *CertificateReconciler) rivals(ctx context.Context, crt *v1.Certificate) ([]*v1.Certificate, error) {

@@ -62,7 +62,7 @@ func (r *CertificateRequestReconciler) Reconcile(ctx context.Context, request ct
 	}
 	status := cr.Status.DeepCopy()
 	answer, waiting := r.sign(ctx, cr, status)
-	if outcome.From(waiting) != nil && outcome.From(waiting).Kind == outcome.Retry {
+	if failure := outcome.From(waiting); failure != nil && (failure.Kind == outcome.Retry || failure.Momentary) {
 		return report.Result(waiting, noTime, r.Client.Now())
 	}
 	r.conclude(cr, status, answer, waiting)

@@ -46,6 +46,9 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 	}
 	status := issuer.GetStatus().DeepCopy()
 	ready, waiting := r.check(ctx, issuer, status)
+	if outcome.IsMomentary(waiting) {
+		return report.Result(waiting, noTime, r.Client.Now())
+	}
 	status.Conditions = condition.Set(status.Conditions, r.condition(issuer, ready, waiting), r.Client.Now())
 	if err := r.writeStatus(ctx, issuer, status); err != nil {
 		return report.Result(err, noTime, r.Client.Now())

@@ -2,17 +2,20 @@ package controllers_test
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwright/certwright/api"
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit"
 )
@@ -52,6 +55,11 @@ func newClient() client.Client {
 func newNamespace(ctx context.Context, c client.Client) string {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(c.Create(ctx, namespace)).To(Succeed())
+	DeferCleanup(func() {
+		if CurrentSpecReport().Failed() {
+			story(context.Background(), c, namespace.Name)
+		}
+	})
 	return namespace.Name
 }
 
@@ -82,6 +90,34 @@ func startOperator(namespace string, change ...func(*operator.Options)) (stop fu
 	return stop
 }
 
-func describe(object client.Object) string {
-	return fmt.Sprintf("%T %s", object, client.ObjectKeyFromObject(object))
+// story tells, when a spec fails, what the operator has written about everything in its namespace.
+func story(ctx context.Context, c client.Client, namespace string) {
+	var (
+		certificates v1.CertificateList
+		requests     v1.CertificateRequestList
+		orders       acmev1.OrderList
+		events       eventsv1.EventList
+	)
+	for _, list := range []client.ObjectList{&certificates, &requests, &orders, &events} {
+		Expect(c.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	}
+	for _, crt := range certificates.Items {
+		tell("Certificate", crt.Name, crt.Status)
+	}
+	for _, cr := range requests.Items {
+		tell("CertificateRequest", cr.Name, cr.Status.Conditions)
+	}
+	for _, order := range orders.Items {
+		order.Status.Certificate = nil
+		tell("Order", order.Name, order.Status)
+	}
+	for _, event := range events.Items {
+		tell("Event on "+event.Regarding.Kind, event.Regarding.Name, event.Reason+": "+event.Note)
+	}
+}
+
+func tell(kind, name string, what any) {
+	text, err := json.Marshal(what)
+	Expect(err).NotTo(HaveOccurred())
+	GinkgoWriter.Printf("%s %s: %s\n", kind, name, text)
 }

@@ -48,7 +48,7 @@ func (c *Client) Get(ctx context.Context, name types.NamespacedName, obj client.
 }
 
 func (c *Client) stale(name types.NamespacedName) error {
-	return outcome.WaitUntil(c.Now().Add(staleFor), "StaleView", "waiting for the watch to show our last write of %s", name)
+	return outcome.Moment(c.Now().Add(staleFor), "StaleView", "waiting for the watch to show our last write of %s", name)
 }
 
 // Pending is a Wait if we created an object of this type and name that the cache does not show yet.
@@ -91,7 +91,7 @@ func (c *Client) Delete(ctx context.Context, obj client.Object) error {
 
 func (c *Client) written(obj client.Object, err error) error {
 	if apierrors.IsConflict(err) {
-		return outcome.WaitUntil(c.Now().Add(staleFor), "StaleView", "somebody changed %s meanwhile; waiting for the watch to show it",
+		return outcome.Moment(c.Now().Add(staleFor), "StaleView", "somebody changed %s meanwhile; waiting for the watch to show it",
 			client.ObjectKeyFromObject(obj))
 	}
 	if err == nil {

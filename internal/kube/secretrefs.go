@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -73,7 +74,7 @@ func (s *SecretRefs) Get(owner Owner, name types.NamespacedName) (*corev1.Secret
 	select {
 	case <-synced:
 	default:
-		return nil, outcome.WaitFor("SecretNotRead", "reading Secret %s", name)
+		return nil, outcome.Moment(time.Time{}, "SecretNotRead", "reading Secret %s", name)
 	}
 	object, exists, err := store.GetByKey(name.String())
 	if err != nil || !exists {

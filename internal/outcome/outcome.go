@@ -47,6 +47,9 @@ type Error struct {
 	Message string
 	// At is when to look again; zero means that only a watch ends the wait.
 	At time.Time
+	// Momentary marks a Wait that is over in a moment, such as for our own watch: it is not worth a
+	// word to anybody.
+	Momentary bool
 	// Class is set for Terminal outcomes.
 	Class Class
 	// Type and URL identify what a CA said (RFC 8555 section 6.7), where it said something.
@@ -79,6 +82,17 @@ func WaitFor(reason, format string, args ...any) *Error {
 // WaitUntil waits until at, or until a watch wakes the object before.
 func WaitUntil(at time.Time, reason, format string, args ...any) *Error {
 	return &Error{Kind: Wait, Reason: reason, Message: fmt.Sprintf(format, args...), At: at}
+}
+
+// Moment is a Wait that is not worth a word to anybody; at bounds it.
+func Moment(at time.Time, reason, format string, args ...any) *Error {
+	return &Error{Kind: Wait, Reason: reason, Message: fmt.Sprintf(format, args...), At: at, Momentary: true}
+}
+
+// IsMomentary says whether err is a Wait of that kind.
+func IsMomentary(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Momentary
 }
 
 // Invalidf names what a person must change, and to what.

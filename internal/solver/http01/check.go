@@ -61,7 +61,7 @@ var checker = &http.Client{
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxAnswer,
 	},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return nil },
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // Check asks the server at an address, "host:port", for the answer to a token with the Host header a CA

@@ -36,6 +36,20 @@ func TestCheckSeesTheAnswer(t *testing.T) {
 	}
 }
 
+// What is sent is what a CA sends: IPv6 addresses stand in brackets, which proxies insist on.
+func TestCheckSendsTheHostHeaderOfACA(t *testing.T) {
+	hosts := make(chan string, 1)
+	address := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts <- r.Host }))
+	for host, want := range map[string]string{"WWW.example.com": "www.example.com", "192.0.2.1": "192.0.2.1", "2001:db8::1": "[2001:db8::1]"} {
+		if err := http01.Check(t.Context(), address, host, token, keyAuthorization); err == nil {
+			t.Error("no error for an empty answer")
+		}
+		if got := <-hosts; got != want {
+			t.Errorf("Host %s, want %s", got, want)
+		}
+	}
+}
+
 func TestCheckToleratesTrailingWhitespace(t *testing.T) {
 	address := serve(t, body(keyAuthorization+" \r\n\t\n"))
 	if err := http01.Check(t.Context(), address, "www.example.com", token, keyAuthorization); err != nil {

@@ -99,7 +99,7 @@ func (c Client) once(ctx context.Context, network, server string, message *dns.M
 	if client.Timeout == 0 {
 		client.Timeout = DefaultTimeout
 	}
-	// Signing takes the signature's record off the message again, so that each send needs its own.
+	// Each send is signed anew, and the caller's message stays as it is.
 	sent := message.Copy()
 	if c.Key != nil {
 		client.TsigProvider = c.Key.Provider

@@ -1,0 +1,55 @@
+{{- define "certwright.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* The name that all objects begin with: at most 50 characters, so that a suffix fits into a Service's 63. */ -}}
+{{- define "certwright.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "certwright.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "certwright.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "certwright.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "certwright.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "certwright.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "certwright.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed where serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "certwright.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Where the Secrets of ClusterIssuers are. */ -}}
+{{- define "certwright.clusterResourceNamespace" -}}
+{{- default .Release.Namespace .Values.clusterResourceNamespace -}}
+{{- end -}}
+
+{{- /* The subject of every binding. */ -}}
+{{- define "certwright.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "certwright.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}
