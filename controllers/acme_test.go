@@ -139,17 +139,24 @@ func withNames(dnsNames ...string) func(*v1.Certificate) {
 // expectSignedBy verifies the pair in the target Secret against roots for each of its names.
 func expectSignedBy(ctx context.Context, c client.Client, crt *v1.Certificate, roots []byte) {
 	GinkgoHelper()
-	secret := targetSecret(ctx, c, crt)
-	_, chain, err := pki.VerifyPair(secret.Data[corev1.TLSPrivateKeyKey], secret.Data[corev1.TLSCertKey])
-	Expect(err).NotTo(HaveOccurred())
+	chain := expectPair(ctx, c, crt)
 	pool, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	Expect(pool.AppendCertsFromPEM(roots)).To(BeTrue())
 	for _, intermediate := range chain[1:] {
 		intermediates.AddCert(intermediate)
 	}
-	_, err = chain.Leaf().Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates})
+	_, err := chain.Leaf().Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(chain.Leaf().DNSNames).To(ConsistOf(crt.Spec.DNSNames))
+}
+
+// expectPair finds a key and a chain that belong together in the target Secret.
+func expectPair(ctx context.Context, c client.Client, crt *v1.Certificate) pki.Chain {
+	GinkgoHelper()
+	secret := targetSecret(ctx, c, crt)
+	_, chain, err := pki.VerifyPair(secret.Data[corev1.TLSPrivateKeyKey], secret.Data[corev1.TLSCertKey])
+	Expect(err).NotTo(HaveOccurred())
+	return chain
 }
 
 // expectNothingLeft finds one request and one order, both done, no staged key and no finalizer.

@@ -40,6 +40,7 @@ var _ = BeforeSuite(func() {
 	plane, err = testkit.StartControlPlane(testkit.ControlPlaneOptions{Names: names})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
+	Expect(plane.StartControllerManager()).To(Succeed())
 })
 
 // newClient reads and writes past every cache.

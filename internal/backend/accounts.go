@@ -34,6 +34,8 @@ type Accounts struct {
 	ClusterResourceNamespace string
 	UserAgent                string
 	Observer                 acme.Observer
+	// Wrap, where it is set, wraps the transport to every CA.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Doubts wakes the controllers of issuers whose account a CA does not know.
 	Doubts *kube.Waker
 
@@ -275,6 +277,9 @@ func (a *Accounts) client(spec *v1.ACMEIssuer) (*acme.Client, error) {
 	client := &acme.Client{
 		Directory: spec.Server, UserAgent: a.UserAgent, Observer: a.Observer, Now: a.Client.Now,
 		HTTP: &http.Client{Timeout: acmeTimeout, Transport: transport(config)},
+	}
+	if a.Wrap != nil {
+		client.HTTP.Transport = a.Wrap(client.HTTP.Transport)
 	}
 	if a.clients == nil {
 		a.clients = map[string]*acme.Client{}

@@ -53,7 +53,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	p.signers = &backend.Signers{Secrets: p.secrets}
 	p.accounts = &backend.Accounts{
 		Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
-		UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Doubts: &kube.Waker{},
+		UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
 	}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,

@@ -84,6 +84,9 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	// The API server's Priority and Fairness is the throttle; a second one here would only hide it.
 	cfg.QPS = -1
 	cfg.UserAgent = userAgent()
+	if options.WrapAPI != nil {
+		cfg.Wrap(options.WrapAPI)
+	}
 	mgr, err := ctrl.NewManager(cfg, managerOptions(names, options))
 	if err != nil {
 		return nil, fmt.Errorf("reaching the API server: %w", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -41,6 +42,8 @@ type Options struct {
 	HTTP01SolverService  string
 	LogFormat            string
 	Verbosity            int
+	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
+	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
 	// SharedProcess is set by specs that run several operators in one process.
 	SharedProcess bool
 }

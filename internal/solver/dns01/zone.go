@@ -75,8 +75,8 @@ func (r Resolver) serverNames(ctx context.Context, zone string) ([]string, error
 	return hosts, nil
 }
 
-// addresses looks up hosts, all at once, and returns their addresses, sorted. Some hosts without an
-// address are left out: a CA cannot ask them either.
+// addresses looks up hosts, all at once, and returns their addresses, sorted. A host whose address cannot
+// be found is left out as long as there are others: a CA that asks the same way passes it over too.
 func (r Resolver) addresses(ctx context.Context, hosts []string) ([]string, error) {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
 	answers := make([]*dns.Msg, len(hosts)*len(types))

@@ -18,6 +18,9 @@ import (
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
 )
 
+// portAttempts bounds the search for a port that no other program takes before BIND does.
+const portAttempts = 5
+
 // bindAlgorithms are the names of one key each in BIND's configuration.
 var bindAlgorithms = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
 
@@ -37,7 +40,19 @@ func startBIND(t *testing.T) string {
 	if err != nil {
 		t.Skip("named is not installed, so that no update of a real BIND is tried: install bind9")
 	}
-	port := freePort(t)
+	for range portAttempts {
+		port := freePort(t)
+		if run(t, exec.Command(path, "-g", "-c", configure(t, port))) {
+			return net.JoinHostPort("127.0.0.1", port)
+		}
+	}
+	t.Fatal("BIND found no port free")
+	return ""
+}
+
+// configure writes what BIND reads and returns the configuration's path.
+func configure(t *testing.T, port string) string {
+	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "example.zone"), bindZone)
 	write(t, filepath.Join(dir, "locked.zone"), bindZone)
@@ -63,8 +78,7 @@ controls { };
 zone "example.com" { type primary; file "example.zone"; update-policy { %[4]s }; };
 zone "locked.example.com" { type primary; file "locked.zone"; };
 `, dir, port, keys.String(), grants.String()))
-	run(t, exec.Command(path, "-g", "-c", config))
-	return net.JoinHostPort("127.0.0.1", port)
+	return config
 }
 
 func write(t *testing.T, path, text string) {
@@ -87,8 +101,8 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// run starts BIND and returns when its log says that it serves.
-func run(t *testing.T, command *exec.Cmd) {
+// run starts BIND and returns when its log says that it serves, or that another program has its port.
+func run(t *testing.T, command *exec.Cmd) bool {
 	t.Helper()
 	log, err := command.StderrPipe()
 	if err != nil {
@@ -97,19 +111,23 @@ func run(t *testing.T, command *exec.Cmd) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	running := make(chan bool, 1)
+	serving := make(chan bool, 2)
 	ended := make(chan struct{})
 	var seen []string
 	go func() {
 		defer close(ended)
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
-			seen = append(seen, lines.Text())
-			if strings.HasSuffix(lines.Text(), " running") {
-				running <- true
+			line := lines.Text()
+			seen = append(seen, line)
+			switch {
+			case strings.Contains(line, "interface ignored"):
+				serving <- false
+			case strings.HasSuffix(line, " running"):
+				serving <- true
 			}
 		}
-		close(running)
+		close(serving)
 	}()
 	t.Cleanup(func() {
 		_ = command.Process.Signal(os.Interrupt)
@@ -119,9 +137,11 @@ func run(t *testing.T, command *exec.Cmd) {
 			t.Log(strings.Join(seen, "\n"))
 		}
 	})
-	if !<-running {
-		t.Fatal("BIND ended")
+	served, told := <-serving
+	if !told {
+		t.Fatal("BIND ended before it served")
 	}
+	return served
 }
 
 func bindConfig(address, algorithm string) rfc2136.Config {

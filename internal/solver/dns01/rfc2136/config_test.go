@@ -27,7 +27,7 @@ func TestNewAccepts(t *testing.T) {
 		"small letters":        signed("hmacsha256"),
 		"SHA-224":              signed("HMACSHA224"),
 		"SHA-384":              signed("HMACSHA384"),
-		"line end in secret":   {Nameserver: "ns", TSIGKeyName: "Key.", TSIGSecret: secret + "\n"},
+		"blanks around secret": {Nameserver: "ns", TSIGKeyName: " Key.\n", TSIGSecret: " " + secret + " \n"},
 	}
 	for name, config := range tests {
 		if _, err := rfc2136.New(config); err != nil {

@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+
+# The builder runs on the machine's own platform and cross-compiles, so that no step is emulated.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+ARG TARGETOS TARGETARCH
+ARG VERSION=dev
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY main.go ./
+COPY api ./api
+COPY controllers ./controllers
+COPY internal ./internal
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w -X github.com/certwright/certwright/internal/operator.Version=${VERSION}" \
+    -o /certwright .
+
+# Nothing but the program and the roots that CAs and Vault are verified against. It writes no file.
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /certwright /certwright
+USER 65532:65532
+# metrics, health, HTTP-01 answers
+EXPOSE 8080 8081 8089
+ENTRYPOINT ["/certwright"]
