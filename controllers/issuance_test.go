@@ -90,7 +90,7 @@ func expectReady(ctx context.Context, c client.Client, crt *v1.Certificate) {
 		g.Expect(ready).NotTo(BeNil())
 		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
 		g.Expect(ready.ObservedGeneration).To(Equal(crt.Generation))
-	}).WithContext(ctx).Should(Succeed())
+	}).Should(Succeed())
 }
 
 func targetSecret(ctx context.Context, c client.Client, crt *v1.Certificate) *corev1.Secret {

@@ -89,12 +89,8 @@ func parseCertificates(data []byte, limit, most int) ([]*x509.Certificate, error
 
 // inIssuingOrder keeps the first certificate where it is and follows the issuer
 // names from there. Certificates that do not fit come last, as they were, so
-// that Linked reports them. A chain that is in order already is not touched:
-// with cross-signed CAs there is more than one order.
+// that Linked reports them. A chain that is in order already does not change.
 func inIssuingOrder(certs []*x509.Certificate) Chain {
-	if inOrder(certs) {
-		return certs
-	}
 	for i := 1; i < len(certs); i++ {
 		at := nextIssuer(certs[i-1], certs[i:])
 		if at < 0 {
@@ -105,15 +101,6 @@ func inIssuingOrder(certs []*x509.Certificate) Chain {
 		certs[i] = next
 	}
 	return certs
-}
-
-func inOrder(certs []*x509.Certificate) bool {
-	for i := 1; i < len(certs); i++ {
-		if !issuedBy(certs[i-1], certs[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // nextIssuer finds the issuer of a certificate, and prefers one that was itself

@@ -56,6 +56,7 @@ func TestParseChainOrder(t *testing.T) {
 		{"leaf", pki.Chain{leaf}, pki.Chain{leaf}},
 		{"in order", pki.Chain{leaf, lower, upper, root}, pki.Chain{leaf, lower, upper, root}},
 		{"reversed", pki.Chain{leaf, root, upper, lower}, pki.Chain{leaf, lower, upper, root}},
+		{"one out of order", pki.Chain{leaf, lower, root, upper}, pki.Chain{leaf, lower, upper, root}},
 		{"rotated", pki.Chain{leaf, upper, root, lower}, pki.Chain{leaf, lower, upper, root}},
 		{"twice", pki.Chain{leaf, lower, leaf, lower, upper}, pki.Chain{leaf, lower, upper}},
 		{"stranger last", pki.Chain{leaf, stranger, upper, lower}, pki.Chain{leaf, lower, upper, stranger}},

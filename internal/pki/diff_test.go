@@ -52,6 +52,10 @@ func TestDiffRequest(t *testing.T) {
 		{"usages", func(s *pki.RequestSpec) { s.Usages = s.Usages[1:] }, []string{"usages"}},
 		{"CA", func(s *pki.RequestSpec) { s.IsCA = false; s.NameConstraints = nil }, []string{"usages", "isCA", "nameConstraints"}},
 		{"constraints", func(s *pki.RequestSpec) { s.NameConstraints.Excluded = pki.NameTrees{} }, []string{"nameConstraints"}},
+		{"constraints on DNS names", func(s *pki.RequestSpec) { s.NameConstraints.Permitted.DNSDomains[0] = "x" }, []string{"nameConstraints"}},
+		{"constraints on addresses", func(s *pki.RequestSpec) { s.NameConstraints.Permitted.IPRanges[0] = "11.0.0.0/8" }, []string{"nameConstraints"}},
+		{"constraints on mailboxes", func(s *pki.RequestSpec) { s.NameConstraints.Permitted.EmailAddresses[0] = "x" }, []string{"nameConstraints"}},
+		{"constraints on URIs", func(s *pki.RequestSpec) { s.NameConstraints.Permitted.URIDomains[0] = "x" }, []string{"nameConstraints"}},
 		{"constraints swapped", func(s *pki.RequestSpec) {
 			c := s.NameConstraints
 			c.Permitted, c.Excluded = c.Excluded, c.Permitted
@@ -164,6 +168,7 @@ func TestDiffCertificate(t *testing.T) {
 
 		{"DNS name missing", certificate("a.example", "a.example"), spec("a.example", "a.example", "b.example"), []string{"dnsNames"}},
 		{"DNS name too many", certificate("a.example", "a.example", "b.example"), spec("a.example", "a.example"), []string{"dnsNames"}},
+		{"DNS name that is none", certificate("a.example", "a.example", "a..b"), spec("a.example", "a.example"), []string{"dnsNames"}},
 		{"common name lost", certificate("", "b.example"), spec("a.example", "b.example"), []string{"commonName"}},
 		{"another common name", certificate("c.example", "b.example"), spec("a.example", "b.example"), []string{"commonName"}},
 		{"common name of nowhere", certificate("c.example", "b.example"), spec("", "b.example"), []string{"commonName"}},

@@ -59,12 +59,13 @@ func TestSignRefuses(t *testing.T) {
 		{"path length", lastCA.signer(t), plain, pki.Template{IsCA: true}, pki.ErrRefused, "path length 0 of certificate 0"},
 		{"path length above", lastButOne.signer(t, oneBelow), plain, pki.Template{IsCA: true}, pki.ErrRefused, "path length 1 of certificate 1"},
 		{"extended key usage", servers.signer(t), plain, client, pki.ErrRefused, `usage "client auth"`},
+		{"any extended key usage", servers.signer(t), plain, pki.Template{Usages: []pki.Usage{pki.UsageAny}}, pki.ErrRefused, `usage "any"`},
 		{"foreign extended key usage", foreign.signer(t), plain, client, pki.ErrRefused, `usage "server auth"`},
 		{"disagreeing usages", root.signer(t), asLeaf, client, pki.ErrRefused, "usages"},
 		{"disagreeing CA", root.signer(t), constrained, pki.Template{}, pki.ErrRefused, "isCA"},
 		{"neither subject nor name", root.signer(t), empty, pki.Template{}, pki.ErrRefused, "neither a subject"},
 		{"negative duration", root.signer(t), plain, pki.Template{Duration: -time.Hour}, pki.ErrRefused, "duration"},
-		{"duration too short", root.signer(t), plain, pki.Template{Duration: time.Millisecond}, pki.ErrRefused, "duration"},
+		{"duration too short", root.signer(t), plain, pki.Template{Duration: time.Second - 1}, pki.ErrRefused, "duration"},
 		{"unknown usage", root.signer(t), plain, pki.Template{Usages: []pki.Usage{"x"}}, pki.ErrRefused, `usages[0]: "x"`},
 	}
 	for _, test := range tests {
@@ -84,6 +85,7 @@ func TestSignRefuses(t *testing.T) {
 		mustSign(t, signer, plain, pki.Template{})
 	}
 	mustSign(t, oneBelow.signer(t), plain, pki.Template{IsCA: true})
+	mustSign(t, root.signer(t), plain, pki.Template{Duration: time.Second})
 	mustSign(t, servers.signer(t), plain, pki.Template{Usages: []pki.Usage{pki.UsageServerAuth}})
 	allowed := mustRequest(t, pki.RequestSpec{DNSNames: []string{"a.other.example"}, Key: ecSpec}, ecKey())
 	mustSign(t, below.signer(t, narrow), allowed, pki.Template{})

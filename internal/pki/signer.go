@@ -43,10 +43,11 @@ func ParseSigner(certPEM, keyPEM, caPEM []byte) (*Signer, error) {
 	return newSigner(chain, key)
 }
 
-// extend lengthens a chain upwards with certificates of a bundle, until it ends
-// in a root or nothing in the bundle signed its last certificate.
+// extend lengthens a chain, which must not be empty, upwards with certificates
+// of a bundle, until it ends in a root or nothing in the bundle signed its last
+// certificate.
 func (c Chain) extend(bundle []*x509.Certificate) Chain {
-	for len(c) > 0 && len(c) < maxChainLength && c.Root() == nil {
+	for len(c) < maxChainLength && c.Root() == nil {
 		last := c[len(c)-1]
 		at := slices.IndexFunc(bundle, func(candidate *x509.Certificate) bool {
 			return namesIssuer(last, candidate) && !slices.ContainsFunc(c, candidate.Equal) &&

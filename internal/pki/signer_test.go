@@ -102,3 +102,40 @@ func TestEveryKeySigns(t *testing.T) {
 		})
 	}
 }
+
+// Two CAs that certified each other lead round in a circle, and a bundle may
+// hold more levels than a chain may have.
+func TestParseSignerEnds(t *testing.T) {
+	first, second := newRoot(t, "first"), newRoot(t, "second")
+	cross := func(by, ca authority) *x509.Certificate {
+		return by.sign(t, &x509.Certificate{
+			SerialNumber: big.NewInt(3), Subject: ca.cert.Subject, NotBefore: ca.cert.NotBefore, NotAfter: ca.cert.NotAfter,
+			BasicConstraintsValid: true, IsCA: true, SubjectKeyId: ca.cert.SubjectKeyId,
+		}, ca.key)
+	}
+	lower := first.issueCA(t, "lower")
+	signer, err := pki.ParseSigner(pemOf(lower.cert), lower.keyPEM(t), pemOf(cross(second, first), cross(first, second)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"lower", "first", "second"}, subjects(signer.Chain)); diff != "" {
+		t.Errorf("chain (-want +got):\n%s", diff)
+	}
+
+	levels := []authority{newRoot(t, "root")}
+	for len(levels) < 20 {
+		levels = append(levels, levels[len(levels)-1].issueCA(t, "level"))
+	}
+	var bundle pki.Chain
+	for _, level := range levels {
+		bundle = append(bundle, level.cert)
+	}
+	last := levels[len(levels)-1]
+	signer, err = pki.ParseSigner(pemOf(last.cert), last.keyPEM(t), bundle.PEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(signer.Chain) != 16 {
+		t.Errorf("chain of %d, want 16", len(signer.Chain))
+	}
+}

@@ -44,8 +44,6 @@ func TemporaryCertificate(spec RequestSpec, key crypto.Signer, now time.Time) (C
 }
 
 func markTemporary(spec RequestSpec) RequestSpec {
-	spec.IsCA = false
-	spec.NameConstraints = nil
 	if spec.LiteralSubject == "" {
 		spec.Subject.SerialNumber = temporarySerial
 		return spec
@@ -54,7 +52,8 @@ func markTemporary(spec RequestSpec) RequestSpec {
 	return spec
 }
 
-// request returns the request for a spec without signing and reading it back.
+// request returns the names of a spec as a request, without signing one and
+// reading it back. It asks for neither usages nor a CA certificate.
 func (s RequestSpec) request(pub crypto.PublicKey) (*Request, error) {
 	want, err := s.resolve()
 	if err != nil {

@@ -117,7 +117,7 @@ func TestVerifyIssuedWithInvalidSpec(t *testing.T) {
 // does not have, is compared by the others.
 func TestVerifyIssuedIgnoresForeignNames(t *testing.T) {
 	san := []byte{0x30, 15, 0xa4, 2, 0x30, 0, 0x82, 9, 'a', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e'}
-	leaf := newRoot(t, "root").issueLeaf(t, ecKey(), func(c *x509.Certificate) {
+	leaf := authority{}.issueLeaf(t, ecKey(), func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: san}}
 	})
 	err := pki.VerifyIssued(pki.Chain{leaf}, ecKey().Public(), pki.RequestSpec{DNSNames: []string{"a.example"}}, now)

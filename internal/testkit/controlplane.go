@@ -43,6 +43,8 @@ type ControlPlaneOptions struct {
 	Names api.Names
 	// CRDFolder is the folder of the CRDs, relative to the repository; config/crd/bases if empty.
 	CRDFolder string
+	// NoCRDs installs none, for specs that install them in another way.
+	NoCRDs bool
 	// APIServer adds flags to kube-apiserver, by name without dashes.
 	APIServer map[string][]string
 }
@@ -56,9 +58,11 @@ func StartControlPlane(options ControlPlaneOptions) (*ControlPlane, error) {
 	if options.CRDFolder == "" {
 		options.CRDFolder = filepath.Join("config", "crd", "bases")
 	}
-	crds, err := customResourceDefinitions(options.CRDFolder, options.Names)
-	if err != nil {
-		return nil, err
+	var crds []*apiextensionsv1.CustomResourceDefinition
+	if !options.NoCRDs {
+		if crds, err = customResourceDefinitions(options.CRDFolder, options.Names); err != nil {
+			return nil, err
+		}
 	}
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory:    assets,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -60,6 +61,13 @@ func (f *Faults) Points() []Point {
 		points = append(points, Point{label, seen[label], Before}, Point{label, seen[label], After})
 	}
 	return points
+}
+
+// Calls are the labels of all calls that got through, in order.
+func (f *Faults) Calls() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
 }
 
 // Count is how many calls with a label got through.

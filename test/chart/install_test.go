@@ -1,0 +1,123 @@
+package chart
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/api"
+	v1 "github.com/certwright/certwright/api/v1"
+)
+
+var _ = Describe("what is installed", func() {
+	DescribeTable("is these kinds and no others", func(r *release) {
+		kinds := map[string]int{}
+		for _, object := range r.objects {
+			kinds[object.GetKind()]++
+		}
+		Expect(kinds).To(Equal(r.kinds))
+	}, eachRelease())
+
+	DescribeTable("carries the release's labels", func(r *release) {
+		for _, object := range r.objects {
+			Expect(object.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/instance", "certwright"), object.GetKind()+" "+object.GetName())
+			Expect(object.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"), object.GetKind()+" "+object.GetName())
+		}
+	}, eachRelease())
+
+	DescribeTable("is CRDs of the one group, which stay when the chart goes", func(ctx SpecContext, r *release) {
+		var served []string
+		for _, object := range ofKind(r.objects, "CustomResourceDefinition") {
+			Expect(object.GetAnnotations()).To(HaveKeyWithValue("helm.sh/resource-policy", "keep"))
+			served = append(served, object.GetName())
+			Eventually(func(g Gomega) {
+				crd := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}}
+				g.Expect(r.admin().Get(ctx, client.ObjectKeyFromObject(object), crd)).To(Succeed())
+				conditions := typed[apiextensionsv1.CustomResourceDefinition](crd).Status.Conditions
+				g.Expect(conditions).To(ContainElement(And(
+					HaveField("Type", apiextensionsv1.Established), HaveField("Status", apiextensionsv1.ConditionTrue))))
+			}).Should(Succeed())
+		}
+		Expect(served).To(ConsistOf("certificates."+r.names.Group, "certificaterequests."+r.names.Group,
+			"issuers."+r.names.Group, "clusterissuers."+r.names.Group, "orders."+r.names.ACMEGroup))
+	}, eachRelease())
+
+	DescribeTable("names no other API group of ours and no other namespace", func(r *release) {
+		for _, object := range r.objects {
+			text, err := object.MarshalJSON()
+			Expect(err).NotTo(HaveOccurred())
+			if r.names.Group != api.DefaultGroup {
+				Expect(string(text)).NotTo(ContainSubstring(api.DefaultGroup), object.GetName())
+			}
+			if r.namespace != "certwright-system" {
+				Expect(string(text)).NotTo(ContainSubstring("certwright-system"), object.GetName())
+			}
+		}
+	}, eachRelease())
+
+	DescribeTable("refuses a request that says somebody else made it, or says the truth instead", func(ctx SpecContext, r *release) {
+		Eventually(func(g Gomega) {
+			request := &v1.CertificateRequest{
+				ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "forged"},
+				Spec:       v1.CertificateRequestSpec{IssuerRef: v1.IssuerRef{Name: "any"}, Request: []byte("any"), Username: "somebody-else"},
+			}
+			err := r.admin().Create(ctx, request, client.DryRunAll)
+			if !r.fills {
+				g.Expect(err).To(MatchError(ContainSubstring("are the identity of whoever creates the request")))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(request.Spec.Username).NotTo(Equal("somebody-else"))
+		}).Should(Succeed())
+	}, eachRelease())
+
+	It("leaves out CRDs, policies and roles that are made elsewhere", func() {
+		kinds := map[string]int{}
+		for _, object := range rendered("--set=crds.enabled=false,policies.enabled=false,rbac.create=false,rbac.userRoles=false") {
+			kinds[object.GetKind()]++
+		}
+		Expect(kinds).To(Equal(map[string]int{"Deployment": 1, "Service": 2, "ServiceAccount": 1}))
+	})
+
+	It("tells the approval policy of the issuer kinds of other programs", func(ctx SpecContext) {
+		const flag = `--set=issuerKinds.FooIssuer\.foo\.example\.com=fooissuers\,Namespaced`
+		kinds := only[corev1.ConfigMap](rendered(flag), "ConfigMap")
+		Expect(kinds.Data).To(Equal(map[string]string{"FooIssuer.foo.example.com": "fooissuers,Namespaced"}))
+		for _, r := range releases {
+			for _, object := range ofKind(r.objects, "ValidatingAdmissionPolicyBinding") {
+				ref, found, err := unstructured.NestedStringMap(object.Object, "spec", "paramRef")
+				Expect(err).NotTo(HaveOccurred())
+				if !found {
+					continue
+				}
+				name := types.NamespacedName{Namespace: ref["namespace"], Name: ref["name"]}
+				Expect(r.admin().Get(ctx, name, &corev1.ConfigMap{})).To(Succeed(), "the parameters of "+object.GetName())
+			}
+		}
+	})
+})
+
+var _ = DescribeTable("values that cannot work are refused", func(flag, message string) {
+	_, problems, err := template(flag)
+	Expect(err).To(HaveOccurred())
+	Expect(strings.ToLower(problems)).To(ContainSubstring(strings.ToLower(message)))
+},
+	Entry("one that does not exist", "--set=replicas=2", "additional properties 'replicas' not allowed"),
+	Entry("one that does not exist in a group", "--set=image.name=x", "additional properties 'name' not allowed"),
+	Entry("an API group without a dot", "--set=apiGroup=certwright", "/apiGroup"),
+	Entry("an API group that YAML takes for a number", "--set-string=apiGroup=1.5", "/apiGroup"),
+	Entry("an unknown log format", "--set=logFormat=xml", "/logFormat"),
+	Entry("a signer that is none", "--set=approveSignerNames={issuers}", "/approveSignerNames/0"),
+	Entry("an issuer kind without a scope", `--set=issuerKinds.Foo\.example\.com=foos`, "/issuerKinds"),
+	Entry("a namespace that is none", "--set=namespaces={A}", "/namespaces/0"),
+	Entry("a nameserver without a port", "--set=dns01.recursiveNameservers={9.9.9.9}", "/dns01/recursiveNameservers/0"),
+	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
+	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
+)

@@ -1,0 +1,203 @@
+package chart
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/condition"
+	"github.com/certwright/certwright/internal/operator"
+	"github.com/certwright/certwright/internal/testkit/acmetest"
+)
+
+// refusals keeps the calls that an operator had no right to make.
+type refusals struct {
+	mu   sync.Mutex
+	list []string
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+func (r *refusals) watch(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(request)
+		if err != nil || response.StatusCode != http.StatusForbidden {
+			return response, err
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return nil, err
+		}
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		// A policy that does not know its parameters yet forbids too, and is asked again.
+		if strings.Contains(string(body), "cannot") {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.list = append(r.list, request.Method+" "+request.URL.Path+": "+string(body))
+		}
+		return response, nil
+	})
+}
+
+func (r *refusals) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.list
+}
+
+// run starts the operator with the arguments and the rights that the chart gives it. When the spec ends, none of
+// its calls may have been refused.
+func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
+	GinkgoHelper()
+	expectAllowed(ctx, r.client(r.asOperator()), r.needed())
+	options := optionsOf(r.objects)
+	options.OwnNamespace, options.ClusterResourceNamespace = r.namespace, r.namespace
+	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "127.0.0.1:0"
+	options.SharedProcess = true
+	for _, f := range change {
+		f(&options)
+	}
+	refused := &refusals{}
+	config := r.asOperator()
+	config.Wrap(refused.watch)
+	running, cancel := context.WithCancel(context.Background())
+	mgr, err := operator.New(running, config, options)
+	Expect(err).NotTo(HaveOccurred())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(running) }()
+	DeferCleanup(func() {
+		cancel()
+		Eventually(ended).Should(Receive(BeNil()), "the operator did not stop")
+		Expect(refused.all()).To(BeEmpty(), "calls that the chart gives no right to")
+	})
+}
+
+func issuerSpec(name, namespace string, spec v1.IssuerSpec) *v1.Issuer {
+	return &v1.Issuer{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Spec: spec}
+}
+
+func clusterIssuer(name string, spec v1.IssuerSpec) *v1.ClusterIssuer {
+	return &v1.ClusterIssuer{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
+}
+
+// certificate makes a Certificate whose Secret has its name.
+func (r *release) certificate(name string, issuer v1.IssuerRef, change ...func(*v1.Certificate)) *v1.Certificate {
+	crt := &v1.Certificate{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.work},
+		Spec: v1.CertificateSpec{
+			SecretName: name, DNSNames: []string{name + ".example.test"}, IssuerRef: issuer,
+			PrivateKey: &v1.CertificatePrivateKey{Algorithm: v1.ECDSAKeyAlgorithm},
+		},
+	}
+	for _, f := range change {
+		f(crt)
+	}
+	return crt
+}
+
+// expectIssued waits until a Certificate has its Secret, and until that is told in an event.
+func expectIssued(ctx context.Context, c client.Client, crt *v1.Certificate) *corev1.Secret {
+	GinkgoHelper()
+	Expect(c.Create(ctx, crt)).To(Succeed())
+	Eventually(func(g Gomega) {
+		g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+		ready := condition.Get(crt.Status.Conditions, v1.ConditionReady)
+		g.Expect(ready).NotTo(BeNil())
+		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
+	}).Should(Succeed())
+	expectEvent(ctx, c, crt.Namespace, v1.CertificateKind, crt.Name, "Issued")
+	secret := &corev1.Secret{}
+	Expect(c.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}, secret)).To(Succeed())
+	return secret
+}
+
+func expectEvent(ctx context.Context, c client.Client, namespace, kind, name, reason string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		var list eventsv1.EventList
+		g.Expect(c.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(list.Items).To(ContainElement(And(
+			HaveField("Regarding.Kind", kind), HaveField("Regarding.Name", name), HaveField("Reason", reason))))
+	}).Should(Succeed())
+}
+
+var _ = Describe("the operator with the chart's arguments and rights", func() {
+	DescribeTable("issues from Issuers and ClusterIssuers", func(ctx SpecContext, r *release) {
+		r.run(ctx)
+		c := r.admin()
+		Expect(c.Create(ctx, issuerSpec("selfsigned", r.work, v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
+		root := expectIssued(ctx, c, r.certificate("root", v1.IssuerRef{Name: "selfsigned"}, func(crt *v1.Certificate) { crt.Spec.IsCA = true }))
+
+		Expect(c.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: "ca"}, Type: root.Type, Data: root.Data})).To(Succeed())
+		Expect(c.Create(ctx, clusterIssuer("ca", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "ca"}}))).To(Succeed())
+		expectIssued(ctx, c, r.certificate("leaf", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: "ca"}))
+
+		Expect(c.Create(ctx, clusterIssuer("broken", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "missing"}}))).To(Succeed())
+		expectEvent(ctx, c, "default", v1.ClusterIssuerKind, "broken", v1.ReasonErrGetKeyPair)
+
+		var requests v1.CertificateRequestList
+		Expect(c.List(ctx, &requests, client.InNamespace(r.work))).To(Succeed())
+		Expect(requests.Items).To(HaveLen(2))
+		for _, request := range requests.Items {
+			if r.fills {
+				Expect(request.Spec.Username).To(Equal(r.user()))
+			} else {
+				Expect(request.Spec.Username).To(BeEmpty())
+			}
+		}
+	}, eachRelease())
+
+	It("orders from an ACME CA, and takes away what it needed for that", func(ctx SpecContext) {
+		const zone = "example.test"
+		dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zones: []string{zone}, TSIGName: "key.", TSIGSecret: "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(dns.Close)
+		ca, err := acmetest.Start(acmetest.Options{DNSServer: dns.Addr()})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(ca.Close)
+		r := releases[2]
+		c := r.admin()
+		r.run(ctx, func(options *operator.Options) {
+			options.DNS01Nameservers, options.DNS01NameserversOnly = []string{dns.Addr()}, true
+		})
+
+		Expect(c.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: "tsig"},
+			Data:       map[string][]byte{"key": []byte("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ=")},
+		})).To(Succeed())
+		issuer := clusterIssuer("acme", v1.IssuerSpec{ACME: &v1.ACMEIssuer{
+			Server: ca.DirectoryURL, CABundle: ca.CABundle, PrivateKeySecretRef: v1.SecretKeySelector{Name: "account"},
+			Solvers: []v1.ACMESolver{{DNS01: &v1.DNS01Solver{RFC2136: &v1.RFC2136Provider{
+				Nameserver: dns.Addr(), TSIGKeyName: "key.", TSIGAlgorithm: "HMACSHA256",
+				TSIGSecretSecretRef: &v1.SecretKeySelector{Name: "tsig", Key: "key"},
+			}}}},
+		}})
+		Expect(c.Create(ctx, issuer)).To(Succeed())
+		crt := r.certificate("ordered", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: issuer.Name})
+		expectIssued(ctx, c, crt)
+		Eventually(func(g Gomega) {
+			var orders acmev1.OrderList
+			g.Expect(c.List(ctx, &orders, client.InNamespace(r.work))).To(Succeed())
+			g.Expect(orders.Items).To(ConsistOf(And(HaveField("Status.State", acmev1.Valid), HaveField("Finalizers", BeEmpty()))))
+			var staged corev1.SecretList
+			g.Expect(c.List(ctx, &staged, client.InNamespace(r.work), client.MatchingLabels{r.names.Label.NextPrivateKey: "true"})).To(Succeed())
+			g.Expect(staged.Items).To(BeEmpty())
+		}).Should(Succeed())
+	})
+})

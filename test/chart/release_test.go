@@ -1,0 +1,135 @@
+package chart
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/api"
+	"github.com/certwright/certwright/internal/operator"
+)
+
+// release is one way to install the chart. Each has an API group of its own, so that all of them fit into one
+// API server.
+type release struct {
+	title string
+	// namespace is where the operator is, and where the Secrets of ClusterIssuers are.
+	namespace string
+	// work is a namespace that the operator works in.
+	work  string
+	names api.Names
+	// cluster is what helm knows of the cluster, values what is set.
+	cluster, values []string
+	// kinds is how many objects there are of each kind.
+	kinds map[string]int
+	// fills says whether the API server writes who made a request.
+	fills bool
+
+	objects []*unstructured.Unstructured
+}
+
+var releases = []*release{
+	{
+		title: "no values set", namespace: "certwright-system", work: "work",
+		names: api.DefaultNames(), cluster: newest, kinds: everywhere, fills: true,
+	},
+	{
+		title: "the API group of cert-manager", namespace: "takeover", work: "takeover-work",
+		names: group("cert-manager.io"), cluster: newest, values: []string{"--set=apiGroup=cert-manager.io"},
+		kinds: everywhere, fills: true,
+	},
+	{
+		title: "some namespaces only", namespace: "narrow", work: "tenant-a",
+		names: group("narrow.example.com"), cluster: newest,
+		values: []string{
+			"--set=apiGroup=narrow.example.com", "--set=namespaces={tenant-a,tenant-b}",
+			"--set=approveSignerNames={issuers.narrow.example.com/*,clusterissuers.narrow.example.com/ca,clusterissuers.narrow.example.com/acme}",
+		},
+		kinds: inSomeNamespaces, fills: true,
+	},
+	{
+		title: "a cluster without MutatingAdmissionPolicy", namespace: "older", work: "older-work",
+		names: group("older.example.com"), cluster: []string{"--kube-version=v1.35.0"},
+		values: []string{"--set=apiGroup=older.example.com"}, kinds: withoutMutation,
+	},
+}
+
+var (
+	everywhere = map[string]int{
+		"ClusterRole": 5, "ClusterRoleBinding": 2, "ConfigMap": 1, "CustomResourceDefinition": 5, "Deployment": 1,
+		"MutatingAdmissionPolicy": 1, "MutatingAdmissionPolicyBinding": 1, "Role": 1, "RoleBinding": 1, "Service": 2,
+		"ServiceAccount": 1, "ValidatingAdmissionPolicy": 4, "ValidatingAdmissionPolicyBinding": 4,
+	}
+	// inSomeNamespaces has one binding less for the cluster, one for each namespace, and two roles for
+	// ClusterIssuers.
+	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 5})
+	withoutMutation  = with(everywhere, map[string]int{"MutatingAdmissionPolicy": 0, "MutatingAdmissionPolicyBinding": 0})
+)
+
+func with(kinds, other map[string]int) map[string]int {
+	result := map[string]int{}
+	for _, from := range []map[string]int{kinds, other} {
+		for kind, count := range from {
+			if result[kind] = count; count == 0 {
+				delete(result, kind)
+			}
+		}
+	}
+	return result
+}
+
+func group(name string) api.Names {
+	names, err := api.NamesFor(name)
+	if err != nil {
+		panic(err)
+	}
+	return names
+}
+
+// install applies what helm renders, in helm's order.
+func (r *release) install(ctx context.Context) {
+	GinkgoHelper()
+	arguments := append([]string{"template", "certwright", "charts/certwright", "--namespace=" + r.namespace}, r.cluster...)
+	manifests, problems, err := tool("helm", append(arguments, r.values...)...)
+	Expect(err).NotTo(HaveOccurred(), problems)
+	r.objects = decode(manifests)
+	for _, namespace := range []string{r.namespace, r.work, "tenant-b"} {
+		createNamespace(ctx, r.admin(), namespace)
+	}
+	Expect(controlPlane.Apply(ctx, manifests)).To(Succeed())
+}
+
+// admin may do everything.
+func (r *release) admin() client.Client {
+	GinkgoHelper()
+	return r.client(controlPlane.Config)
+}
+
+func (r *release) client(config *rest.Config) client.Client {
+	GinkgoHelper()
+	scheme, err := operator.Scheme(r.names)
+	Expect(err).NotTo(HaveOccurred())
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+// user is the operator's ServiceAccount.
+func (r *release) user() string { return "system:serviceaccount:" + r.namespace + ":certwright" }
+
+func (r *release) asOperator() *rest.Config {
+	return as(r.user(), "system:serviceaccounts", "system:serviceaccounts:"+r.namespace)
+}
+
+// eachRelease is the entries of a table with a row for every release.
+func eachRelease() []TableEntry {
+	entries := make([]TableEntry, 0, len(releases))
+	for _, release := range releases {
+		entries = append(entries, Entry(release.title, release))
+	}
+	return entries
+}
