@@ -59,8 +59,9 @@ func freeAddress() string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().String()
+	address := listener.Addr().String()
+	Expect(listener.Close()).To(Succeed())
+	return address
 }
 
 // operator makes the operator answer where the CA looks.

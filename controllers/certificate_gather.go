@@ -122,7 +122,7 @@ func (r *CertificateReconciler) key(ctx context.Context, snapshot *issuance.Snap
 	csr, err := pki.ParseRequest(next.Spec.Request)
 	if err != nil {
 		// The decision reports it: a request that cannot be read is replaced.
-		return nil, nil //nolint:nilerr // see above
+		return nil, nil //nolint:nilerr // an unreadable request has no key
 	}
 	if key := r.Keyring.Get(pki.PublicKeyID(csr.PublicKey)); key != nil {
 		return key, nil
@@ -168,12 +168,9 @@ func (r *CertificateReconciler) issuer(ctx context.Context, crt *v1.Certificate)
 		return issuance.Issuer{}, err
 	}
 	spec := issuer.GetSpec()
-	view := issuance.Issuer{Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)}
-	if ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady); ready == nil || ready.Status != metav1.ConditionTrue {
-		view.BlockedReason, view.Blocked = v1.ReasonIssuerNotReady, fmt.Sprintf("waiting for %s %q to become ready", ref.Kind, ref.Name)
-		if ready != nil && ready.Message != "" {
-			view.Blocked += ": " + ready.Message
-		}
+	view := issuance.Issuer{
+		Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace),
+		Blocked: notReady(issuer, ref), BlockedReason: v1.ReasonIssuerNotReady,
 	}
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
@@ -182,6 +179,19 @@ func (r *CertificateReconciler) issuer(ctx context.Context, crt *v1.Certificate)
 		}
 	}
 	return view, nil
+}
+
+// notReady says what an issuer waits for, empty if it is ready.
+func notReady(issuer v1.GenericIssuer, ref v1.IssuerRef) string {
+	ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady)
+	switch {
+	case ready == nil || ready.Status != metav1.ConditionTrue && ready.Message == "":
+		return fmt.Sprintf("waiting for %s to become ready", describeRef(ref))
+	case ready.Status != metav1.ConditionTrue:
+		return fmt.Sprintf("waiting for %s to become ready: %s", describeRef(ref), ready.Message)
+	default:
+		return ""
+	}
 }
 
 // unmet finds a keystore password that is not there. The Certificate is woken when it appears.

@@ -120,11 +120,13 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 	describe := "no crash"
 	if at != nil {
 		describe = at.String()
+		// Where the call is not made this time, the run must end well without it.
+		deadline, cancel := context.WithTimeout(ctx, deathDeadline)
+		defer cancel()
 		select {
 		case <-faults.Died:
 			died = true
-		case <-time.After(deathDeadline):
-			// The call was not made this time: then the run must have ended well without it.
+		case <-deadline.Done():
 		}
 	}
 	after := testkit.NewFaults(nil)

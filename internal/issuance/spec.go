@@ -2,7 +2,6 @@ package issuance
 
 import (
 	"errors"
-	"time"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/pki"
@@ -126,12 +125,4 @@ func keySpec(key *v1.CertificatePrivateKey) pki.KeySpec {
 		return pki.KeySpec{}
 	}
 	return pki.KeySpec{Algorithm: pki.KeyAlgorithm(key.Algorithm), Size: key.Size}
-}
-
-// duration is the lifetime to ask for, or zero for the issuer's choice.
-func duration(crt *v1.Certificate) time.Duration {
-	if crt.Spec.Duration == nil {
-		return 0
-	}
-	return crt.Spec.Duration.Duration
 }

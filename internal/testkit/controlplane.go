@@ -75,7 +75,8 @@ func StartControlPlane(options ControlPlaneOptions) (*ControlPlane, error) {
 	}
 	cfg, err := environment.Start()
 	if err != nil {
-		return nil, fmt.Errorf("testkit: starting the control plane: %w", err)
+		// etcd and the API server may be up: a CRD that is refused comes after them.
+		return nil, fmt.Errorf("testkit: starting the control plane: %w", errors.Join(err, environment.Stop()))
 	}
 	// The API server's Priority and Fairness is the only throttle that specs should meet.
 	cfg.QPS = -1
@@ -152,7 +153,6 @@ func (c *ControlPlane) StartControllerManager() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
 	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"),
 		"--kubeconfig", kubeconfig,
 		"--authentication-kubeconfig", kubeconfig,
@@ -164,7 +164,8 @@ func (c *ControlPlane) StartControllerManager() error {
 		"--kube-api-qps", "500", "--kube-api-burst", "1000",
 		"--cert-dir", filepath.Join(c.folder, "kube-controller-manager"))
 	c.manager.Stdout, c.manager.Stderr = log, log
-	return c.manager.Start()
+	// The process has a descriptor of its own.
+	return errors.Join(c.manager.Start(), log.Close())
 }
 
 // Stop ends all of it and removes its files.

@@ -6,19 +6,27 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 )
+
+// narrowest is the fewest columns that lines are cut to; a terminal that does not know its size says 0.
+const narrowest = 80
 
 // narrator tells people what happens, with the seconds since the start.
 type narrator struct {
-	out      io.Writer
-	terminal bool
-	begun    time.Time
+	out   io.Writer
+	begun time.Time
+	// columns is the width of the terminal, 0 where out is none that can be drawn on.
+	columns int
 }
 
 func newNarrator(out *os.File) *narrator {
-	info, err := out.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	return &narrator{out: out, terminal: terminal, begun: time.Now()}
+	n := &narrator{out: out, begun: time.Now()}
+	if width, _, err := term.GetSize(int(out.Fd())); err == nil && os.Getenv("TERM") != "dumb" {
+		n.columns = max(width, narrowest)
+	}
+	return n
 }
 
 func (n *narrator) elapsed() time.Duration { return time.Since(n.begun) }

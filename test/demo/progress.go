@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// maxLine keeps a line on one row of the narrowest usual terminal: a wrapped one could not be overwritten.
-const maxLine = 79
-
 // progress is one line per Certificate: overwritten on a terminal, printed on change otherwise.
 type progress struct {
 	out   *narrator
@@ -48,7 +45,7 @@ func (p *progress) show(name, state string, done bool) {
 			continue
 		}
 		line.state, line.done, line.took = state, done, time.Since(p.begun)
-		if !p.out.terminal {
+		if p.out.columns == 0 {
 			p.out.print(line.text())
 		}
 	}
@@ -57,7 +54,7 @@ func (p *progress) show(name, state string, done bool) {
 
 // tick draws the lines anew, with the time that has passed.
 func (p *progress) tick() {
-	if !p.out.terminal {
+	if p.out.columns == 0 {
 		return
 	}
 	var screen strings.Builder
@@ -68,19 +65,20 @@ func (p *progress) tick() {
 		if !line.done {
 			line.took = time.Since(p.begun)
 		}
-		screen.WriteString("\r\x1b[K" + cut(line.text()) + "\n")
+		screen.WriteString("\r\x1b[K" + cut(line.text(), p.out.columns-1) + "\n")
 	}
 	p.drawn = true
 	p.out.print(strings.TrimSuffix(screen.String(), "\n"))
 }
 
 func (l *line) text() string {
-	return fmt.Sprintf("          %-16s %5.1f s  %s", l.name, l.took.Seconds(), l.state)
+	return fmt.Sprintf("  %-16s %5.1f s  %s", l.name, l.took.Seconds(), l.state)
 }
 
-func cut(text string) string {
-	if runes := []rune(text); len(runes) > maxLine {
-		return string(runes[:maxLine-1]) + "…"
+// cut keeps a line on one row: one that wraps could not be overwritten.
+func cut(text string, columns int) string {
+	if runes := []rune(text); len(runes) > columns {
+		return string(runes[:columns-1]) + "…"
 	}
 	return text
 }
