@@ -228,6 +228,11 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 			return report.Result(err, noTime, now)
 		}
 	}
+	if !failure.Momentary {
+		if err := r.note(ctx, pass, failure.Message); err != nil {
+			return report.Result(err, noTime, now)
+		}
+	}
 	return report.Result(failure, noTime, now)
 }
 

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
@@ -206,7 +207,7 @@ func (r *OrderReconciler) authorize(ctx context.Context, pass *orderPass) error 
 			return err
 		}
 		pass.progress.Authorizations[url] = seen
-		authorization, err := r.describeAuthorization(pass, url, seen)
+		authorization, err := r.describeAuthorization(ctx, pass, url, seen)
 		if err != nil {
 			return err
 		}
@@ -219,7 +220,10 @@ func (r *OrderReconciler) authorize(ctx context.Context, pass *orderPass) error 
 	return r.writeStatus(ctx, pass)
 }
 
-func (r *OrderReconciler) describeAuthorization(pass *orderPass, url string, seen *acme.Authorization) (acmev1.Authorization, error) {
+// offersKept bounds how many of a CA's offers are written down; none has more than a handful.
+const offersKept = 32
+
+func (r *OrderReconciler) describeAuthorization(ctx context.Context, pass *orderPass, url string, seen *acme.Authorization) (acmev1.Authorization, error) {
 	wildcard := seen.Wildcard
 	result := acmev1.Authorization{
 		URL: url, Identifier: seen.Identifier.Value, Wildcard: &wildcard,
@@ -229,8 +233,8 @@ func (r *OrderReconciler) describeAuthorization(pass *orderPass, url string, see
 		expires := metav1.NewTime(seen.Expires)
 		result.Expires = &expires
 	}
-	var offered []acmev1.ChallengeType
-	for _, challenge := range seen.Challenges {
+	offered := []acmev1.ChallengeType{}
+	for _, challenge := range seen.Challenges[:min(len(seen.Challenges), offersKept)] {
 		offered = append(offered, acmev1.ChallengeType(challenge.Type))
 		result.Challenges = append(result.Challenges, acmev1.OfferedChallenge{
 			Type: acmev1.ChallengeType(challenge.Type), URL: challenge.URL, Token: challenge.Token,
@@ -243,29 +247,30 @@ func (r *OrderReconciler) describeAuthorization(pass *orderPass, url string, see
 	if seen.Wildcard {
 		name = "*." + name
 	}
-	solver := orderflow.Choose(pass.issuer.GetSpec().ACME.Solvers, name, pass.order.Labels, nonNil(offered))
+	solver := orderflow.Choose(pass.issuer.GetSpec().ACME.Solvers, name, pass.order.Labels, offered)
 	if solver == nil {
 		return result, nil
 	}
+	var err error
+	result.Challenge, err = r.answerTo(seen, solver, pass)
+	if err == nil && result.Challenge.Type == acmev1.DNS01 {
+		result.Challenge.RecordName, err = r.Solvers.RecordName(ctx, r.challenge(pass, &result))
+	}
+	return result, err
+}
+
+// answerTo makes the answer to the challenge that a solver is for (RFC 8555 section 8.1).
+func (r *OrderReconciler) answerTo(seen *acme.Authorization, solver *v1.ACMESolver, pass *orderPass) (*acmev1.ChallengeProgress, error) {
 	challenge, _ := seen.Challenge(acme.ChallengeType(orderflow.TypeOf(solver)))
 	answer, err := acme.KeyAuthorization(challenge.Token, pass.account.Key)
 	if err != nil {
-		return result, outcome.Terminalf(outcome.ClassRefused, "InvalidChallenge", "the CA's challenge for %q cannot be answered: %v", name, err)
+		return nil, outcome.Terminalf(outcome.ClassRefused, "InvalidChallenge", "the CA's challenge for %q cannot be answered: %v", seen.Identifier.Value, err)
 	}
 	now := metav1.NewTime(r.Client.Now())
-	result.Challenge = &acmev1.ChallengeProgress{
+	return &acmev1.ChallengeProgress{
 		Type: orderflow.TypeOf(solver), URL: challenge.URL, Token: challenge.Token, KeyAuthorization: answer,
 		Solver: solver.DeepCopy(), State: acmev1.Pending, Presented: true, PresentedAt: &now,
-	}
-	return result, nil
-}
-
-// nonNil tells "nothing is offered" from "everything is".
-func nonNil(types []acmev1.ChallengeType) []acmev1.ChallengeType {
-	if types == nil {
-		return []acmev1.ChallengeType{}
-	}
-	return types
+	}, nil
 }
 
 func authorizationState(status acme.AuthorizationStatus) acmev1.State {

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -48,7 +50,7 @@ func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 	if challenge.Progress.Type != acmev1.DNS01 {
 		return nil
 	}
-	provider, record, err := s.dns(ctx, challenge)
+	provider, record, err := s.dns(challenge)
 	if err != nil {
 		return err
 	}
@@ -59,13 +61,19 @@ func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 // server of the zone.
 func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
 	if challenge.Progress.Type == acmev1.DNS01 {
-		_, record, err := s.dns(ctx, challenge)
+		_, record, err := s.dns(challenge)
 		if err != nil {
 			return err
 		}
-		resolver := s.resolver(challenge.Progress.Solver)
-		return resolver.Check(ctx, record)
+		return s.resolver(challenge.Progress.Solver).Check(ctx, record)
 	}
+	return s.checkReplicas(ctx, challenge)
+}
+
+// replicaTimeout bounds the question to one replica, so that one that hangs does not speak for all.
+const replicaTimeout = 5 * time.Second
+
+func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge) error {
 	replicas, err := s.Replicas(ctx)
 	if err != nil {
 		return fmt.Errorf("finding the replicas that answer: %w", err)
@@ -73,8 +81,19 @@ func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
 	if len(replicas) == 0 {
 		return errors.New("no replica answers HTTP-01 challenges: see --http01-solver-bind-address")
 	}
-	for _, replica := range replicas {
-		if err := http01.Check(ctx, replica, challenge.Identifier, challenge.Progress.Token, challenge.Progress.KeyAuthorization); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, replicaTimeout)
+	defer cancel()
+	answers := make([]error, len(replicas))
+	var asked sync.WaitGroup
+	for i, replica := range replicas {
+		asked.Go(func() {
+			answers[i] = http01.Check(ctx, replica, challenge.Identifier, challenge.Progress.Token, challenge.Progress.KeyAuthorization)
+		})
+	}
+	asked.Wait()
+	for _, err := range answers {
+		if err != nil {
+			// One is enough to wait for, and one at a time keeps the message the same from try to try.
 			return err
 		}
 	}
@@ -86,7 +105,7 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 	if challenge.Progress.Type != acmev1.DNS01 {
 		return nil
 	}
-	provider, record, err := s.dns(ctx, challenge)
+	provider, record, err := s.dns(challenge)
 	if err != nil {
 		return err
 	}
@@ -94,24 +113,30 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 }
 
 // dns is the provider and the record of a DNS-01 challenge.
-func (s *Solvers) dns(ctx context.Context, challenge Challenge) (dns01.Provider, dns01.Record, error) {
+func (s *Solvers) dns(challenge Challenge) (dns01.Provider, dns01.Record, error) {
 	solver := challenge.Progress.Solver
 	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil {
 		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonNotSupported,
 			"the DNS provider of the solver for %q is not supported yet: use rfc2136", challenge.Identifier)
 	}
-	provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
-	if err != nil {
-		return nil, dns01.Record{}, err
-	}
 	record := dns01.NewRecord(challenge.Identifier, acme.DNS01Value(challenge.Progress.KeyAuthorization))
-	if solver.DNS01.CNAMEStrategy == v1.CNAMEFollow {
-		resolver := s.resolver(solver)
-		if record.FQDN, err = resolver.Follow(ctx, record.FQDN); err != nil {
-			return nil, dns01.Record{}, transient("PresentError", err)
-		}
+	if challenge.Progress.RecordName != "" {
+		record.FQDN = challenge.Progress.RecordName
 	}
-	return provider, record, nil
+	provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
+	return provider, record, err
+}
+
+// RecordName is where the record of a DNS-01 challenge goes: below the name itself, or where a CNAME
+// record there leads, if the solver says to follow it.
+func (s *Solvers) RecordName(ctx context.Context, challenge Challenge) (string, error) {
+	name := dns01.NewRecord(challenge.Identifier, "").FQDN
+	solver := challenge.Progress.Solver
+	if solver.DNS01.CNAMEStrategy != v1.CNAMEFollow {
+		return name, nil
+	}
+	name, err := s.resolver(solver).Follow(ctx, name)
+	return name, transient("PresentError", err)
 }
 
 func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.Provider, error) {

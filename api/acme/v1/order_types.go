@@ -258,6 +258,11 @@ type ChallengeProgress struct {
 	// +optional
 	KeyAuthorization string `json:"keyAuthorization,omitempty"`
 
+	// RecordName is the name of the TXT record of a DNS-01 challenge, with the CNAME records followed that
+	// led there when it was presented: clean-up goes to the same place.
+	// +optional
+	RecordName string `json:"recordName,omitempty"`
+
 	// Solver is a copy of the issuer's solver that was chosen, so that clean-up undoes what was presented
 	// even if the issuer has been edited since.
 	// +kubebuilder:validation:Schemaless
