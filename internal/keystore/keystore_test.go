@@ -153,6 +153,8 @@ func TestBuildRefuses(t *testing.T) {
 		{"no chain", keystore.Modern2023, keystore.Content{Key: good.Key}, password, "needs a private key"},
 		{"another key", keystore.LegacyRC2, keystore.Content{Key: otherKey, Chain: good.Chain}, password, "key mismatch"},
 		{"too large", keystore.JKS, keystore.Content{Key: good.Key, Chain: good.Chain, CA: many}, password, "larger than 1048576 bytes"},
+		{"alias too long", keystore.JKS, keystore.Content{Key: good.Key, Chain: good.Chain, Alias: strings.Repeat("a", 1<<16)}, password, "max length is 65535"},
+		{"password not in plane 0, no CA", keystore.LegacyRC2, keystore.Content{Key: good.Key, Chain: good.Chain}, "😀", "UCS-2"},
 		{"password not in plane 0", keystore.LegacyRC2, good, "😀", "UCS-2"},
 	}
 	for _, test := range tests {

@@ -27,7 +27,7 @@ var _ = Describe("what is installed", func() {
 
 	DescribeTable("carries the release's labels", func(r *release) {
 		for _, object := range r.objects {
-			Expect(object.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/instance", "certwright"), object.GetKind()+" "+object.GetName())
+			Expect(object.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/instance", r.name), object.GetKind()+" "+object.GetName())
 			Expect(object.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"), object.GetKind()+" "+object.GetName())
 		}
 	}, eachRelease())

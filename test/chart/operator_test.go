@@ -164,8 +164,11 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 	}, eachRelease())
 
 	It("orders from an ACME CA, and takes away what it needed for that", func(ctx SpecContext) {
-		const zone = "example.test"
-		dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zones: []string{zone}, TSIGName: "key.", TSIGSecret: "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="})
+		const (
+			namespace = "tenant-b"
+			tsig      = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
+		)
+		dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zones: []string{"example.test"}, TSIGName: "key.", TSIGSecret: tsig})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(dns.Close)
 		ca, err := acmetest.Start(acmetest.Options{DNSServer: dns.Addr()})
@@ -179,7 +182,7 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 
 		Expect(c.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: "tsig"},
-			Data:       map[string][]byte{"key": []byte("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ=")},
+			Data:       map[string][]byte{"key": []byte(tsig)},
 		})).To(Succeed())
 		issuer := clusterIssuer("acme", v1.IssuerSpec{ACME: &v1.ACMEIssuer{
 			Server: ca.DirectoryURL, CABundle: ca.CABundle, PrivateKeySecretRef: v1.SecretKeySelector{Name: "account"},
@@ -189,14 +192,14 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 			}}}},
 		}})
 		Expect(c.Create(ctx, issuer)).To(Succeed())
-		crt := r.certificate("ordered", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: issuer.Name})
+		crt := r.certificate("ordered", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: issuer.Name}, func(crt *v1.Certificate) { crt.Namespace = namespace })
 		expectIssued(ctx, c, crt)
 		Eventually(func(g Gomega) {
 			var orders acmev1.OrderList
-			g.Expect(c.List(ctx, &orders, client.InNamespace(r.work))).To(Succeed())
+			g.Expect(c.List(ctx, &orders, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(orders.Items).To(ConsistOf(And(HaveField("Status.State", acmev1.Valid), HaveField("Finalizers", BeEmpty()))))
 			var staged corev1.SecretList
-			g.Expect(c.List(ctx, &staged, client.InNamespace(r.work), client.MatchingLabels{r.names.Label.NextPrivateKey: "true"})).To(Succeed())
+			g.Expect(c.List(ctx, &staged, client.InNamespace(namespace), client.MatchingLabels{r.names.Label.NextPrivateKey: "true"})).To(Succeed())
 			g.Expect(staged.Items).To(BeEmpty())
 		}).Should(Succeed())
 	})

@@ -17,6 +17,8 @@ import (
 // API server.
 type release struct {
 	title string
+	// name is the release's: roles and their bindings are in no namespace, so each has its own.
+	name string
 	// namespace is where the operator is, and where the Secrets of ClusterIssuers are.
 	namespace string
 	// work is a namespace that the operator works in.
@@ -34,16 +36,16 @@ type release struct {
 
 var releases = []*release{
 	{
-		title: "no values set", namespace: "certwright-system", work: "work",
+		title: "no values set", name: "certwright", namespace: "certwright-system", work: "work",
 		names: api.DefaultNames(), cluster: newest, kinds: everywhere, fills: true,
 	},
 	{
-		title: "the API group of cert-manager", namespace: "takeover", work: "takeover-work",
+		title: "the API group of cert-manager", name: "takeover", namespace: "takeover", work: "takeover-work",
 		names: group("cert-manager.io"), cluster: newest, values: []string{"--set=apiGroup=cert-manager.io"},
 		kinds: everywhere, fills: true,
 	},
 	{
-		title: "some namespaces only", namespace: "narrow", work: "tenant-a",
+		title: "some namespaces only", name: "narrow", namespace: "narrow", work: "tenant-a",
 		names: group("narrow.example.com"), cluster: newest,
 		values: []string{
 			"--set=apiGroup=narrow.example.com", "--set=namespaces={tenant-a,tenant-b}",
@@ -52,7 +54,7 @@ var releases = []*release{
 		kinds: inSomeNamespaces, fills: true,
 	},
 	{
-		title: "a cluster without MutatingAdmissionPolicy", namespace: "older", work: "older-work",
+		title: "a cluster without MutatingAdmissionPolicy", name: "older", namespace: "older", work: "older-work",
 		names: group("older.example.com"), cluster: []string{"--kube-version=v1.35.0"},
 		values: []string{"--set=apiGroup=older.example.com"}, kinds: withoutMutation,
 	},
@@ -93,7 +95,7 @@ func group(name string) api.Names {
 // install applies what helm renders, in helm's order.
 func (r *release) install(ctx context.Context) {
 	GinkgoHelper()
-	arguments := append([]string{"template", "certwright", "charts/certwright", "--namespace=" + r.namespace}, r.cluster...)
+	arguments := append([]string{"template", r.name, "charts/certwright", "--namespace=" + r.namespace}, r.cluster...)
 	manifests, problems, err := tool("helm", append(arguments, r.values...)...)
 	Expect(err).NotTo(HaveOccurred(), problems)
 	r.objects = decode(manifests)
@@ -118,8 +120,13 @@ func (r *release) client(config *rest.Config) client.Client {
 	return c
 }
 
-// user is the operator's ServiceAccount.
-func (r *release) user() string { return "system:serviceaccount:" + r.namespace + ":certwright" }
+// user is the operator's ServiceAccount, which the Deployment names.
+func (r *release) user() string {
+	GinkgoHelper()
+	account := podOf(r.objects).ServiceAccountName
+	Expect(ofKind(r.objects, "ServiceAccount")).To(ConsistOf(HaveField("GetName()", account)))
+	return "system:serviceaccount:" + r.namespace + ":" + account
+}
 
 func (r *release) asOperator() *rest.Config {
 	return as(r.user(), "system:serviceaccounts", "system:serviceaccounts:"+r.namespace)
