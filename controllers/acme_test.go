@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -28,9 +29,10 @@ const (
 
 // acmeWorld is a CA with the DNS server that it validates by, and an operator that solves for it.
 type acmeWorld struct {
-	ca     *acmetest.Server
-	dns    *acmetest.DNS
-	solver string
+	options acmetest.Options
+	ca      *acmetest.Server
+	dns     *acmetest.DNS
+	solver  string
 }
 
 func startACME(change ...func(*acmetest.Options)) *acmeWorld {
@@ -49,10 +51,22 @@ func startACME(change ...func(*acmetest.Options)) *acmeWorld {
 	for _, f := range change {
 		f(&options)
 	}
+	options.Address = freeAddress()
+	world.options = options
 	world.ca, err = acmetest.Start(options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(world.ca.Close)
 	return world
+}
+
+// restart replaces the CA by one at the same address that knows nothing of what was before.
+func (w *acmeWorld) restart() {
+	GinkgoHelper()
+	Expect(w.ca.Close()).To(Succeed())
+	fresh, err := acmetest.Start(w.options)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(fresh.Close)
+	w.ca = fresh
 }
 
 func freeAddress() string {
@@ -97,7 +111,7 @@ func createTSIG(ctx context.Context, c client.Client, namespace string) {
 	})).To(Succeed())
 }
 
-var _ = Describe("issuing from an ACME CA", func() {
+var _ = describeIssuing("an ACME CA", func() {
 	var (
 		ctx       context.Context
 		c         client.Client
@@ -130,6 +144,124 @@ var _ = Describe("issuing from an ACME CA", func() {
 		expectSignedBy(ctx, c, crt, world.ca.Roots())
 		Eventually(func() []string { return world.dns.TXT("_acme-challenge.example.test") }).Should(BeEmpty())
 		expectNothingLeft(ctx, c, crt)
+	})
+
+	It("uses an authorization that is valid already without a challenge", func() {
+		world := startACME(func(options *acmetest.Options) { options.AuthzReusePercent = 100 })
+		startOperator(namespace, world.operator)
+		Expect(c.Create(ctx, world.issuer(namespace, byHTTP()))).To(Succeed())
+		for _, name := range []string{"first", "second"} {
+			crt := certificate(namespace, name, "acme", withNames("web.example.test"))
+			Expect(c.Create(ctx, crt)).To(Succeed())
+			expectReady(ctx, c, crt)
+		}
+		order := &acmev1.Order{}
+		Expect(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "second-1"}, order)).To(Succeed())
+		for _, authorization := range order.Status.Authorizations {
+			Expect(authorization.Challenge).To(BeNil(), "a challenge was answered for nothing")
+		}
+	})
+
+	It("prefers the chain that the issuer names", func() {
+		world := startACME(func(options *acmetest.Options) { options.AlternateRoots, options.ChainLength = 2, 2 })
+		startOperator(namespace, world.operator)
+		acme := world.issuer(namespace, byHTTP())
+		acme.Spec.ACME.PreferredChain = "no such root"
+		Expect(c.Create(ctx, acme)).To(Succeed())
+		crt := certificate(namespace, "web", "acme", withNames("web.example.test"))
+		Expect(c.Create(ctx, crt)).To(Succeed())
+		expectReady(ctx, c, crt)
+		expectSignedBy(ctx, c, crt, world.ca.Roots())
+	})
+})
+
+var _ = Describe("an ACME CA that does not cooperate", func() {
+	var (
+		ctx       context.Context
+		c         client.Client
+		namespace string
+	)
+	BeforeEach(func() {
+		ctx, c = context.Background(), newClient()
+		namespace = newNamespace(ctx, c)
+	})
+
+	// issuing waits for the condition Issuing with a status and a reason.
+	issuing := func(crt *v1.Certificate, status metav1.ConditionStatus, reason string) v1.Condition {
+		GinkgoHelper()
+		var found v1.Condition
+		Eventually(func(g Gomega) {
+			g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+			issuing := condition.Get(crt.Status.Conditions, v1.ConditionIssuing)
+			g.Expect(issuing).NotTo(BeNil())
+			g.Expect(issuing.Status).To(Equal(status))
+			g.Expect(issuing.Reason).To(Equal(reason))
+			found = *issuing
+		}).Should(Succeed())
+		return found
+	}
+
+	It("refuses a name, and the Certificate says what it said and when the next attempt is", func() {
+		world := startACME(func(options *acmetest.Options) { options.BlockedDomains = []string{"blocked.test"} })
+		startOperator(namespace, world.operator)
+		Expect(c.Create(ctx, world.issuer(namespace, byHTTP()))).To(Succeed())
+		crt := certificate(namespace, "web", "acme", withNames("web.blocked.test"))
+		Expect(c.Create(ctx, crt)).To(Succeed())
+		failed := issuing(crt, metav1.ConditionFalse, v1.ReasonFailed)
+		Expect(failed.Message).To(ContainSubstring("web.blocked.test"))
+		Expect(failed.Message).To(ContainSubstring("next attempt is at"))
+		Expect(crt.Status.Issuance.LastError.Type).To(Equal("urn:ietf:params:acme:error:rejectedIdentifier"))
+		Expect(crt.Status.Issuance.NextAttemptTime.Time).To(BeTemporally("~", time.Now().Add(time.Minute), 10*time.Second))
+		Expect(crt.Status.FailedIssuanceAttempts).To(HaveValue(Equal(1)))
+	})
+
+	It("forgets the account, and the operator registers it again", func() {
+		world := startACME()
+		startOperator(namespace, world.operator)
+		acme := world.issuer(namespace, byHTTP())
+		// The CA comes back with another TLS certificate.
+		acme.Spec.ACME.CABundle, acme.Spec.ACME.SkipTLSVerify = nil, true
+		Expect(c.Create(ctx, acme)).To(Succeed())
+		first := certificate(namespace, "first", "acme", withNames("first.example.test"))
+		Expect(c.Create(ctx, first)).To(Succeed())
+		expectReady(ctx, c, first)
+		world.restart()
+		second := certificate(namespace, "second", "acme", withNames("second.example.test"))
+		Expect(c.Create(ctx, second)).To(Succeed())
+		expectReady(ctx, c, second)
+		expectSignedBy(ctx, c, second, world.ca.Roots())
+	})
+
+	It("does not see the answer, and the Certificate says which name failed and why", func() {
+		world := startACME(func(options *acmetest.Options) { options.HTTPPort = 1 })
+		startOperator(namespace, world.operator)
+		Expect(c.Create(ctx, world.issuer(namespace, byHTTP()))).To(Succeed())
+		crt := certificate(namespace, "web", "acme", withNames("web.example.test"))
+		Expect(c.Create(ctx, crt)).To(Succeed())
+		failed := issuing(crt, metav1.ConditionFalse, v1.ReasonFailed)
+		Expect(failed.Message).To(ContainSubstring("web.example.test"))
+		Expect(crt.Status.Issuance.LastError.Type).To(Equal("urn:ietf:params:acme:error:connection"))
+	})
+
+	It("is asked nothing for a name that no solver fits, and goes on when one is added", func() {
+		world := startACME()
+		startOperator(namespace, world.operator)
+		solver := byHTTP()
+		solver.Selector = &v1.SolverSelector{DNSNames: []string{"other.example.test"}}
+		acme := world.issuer(namespace, solver)
+		Expect(c.Create(ctx, acme)).To(Succeed())
+		crt := certificate(namespace, "web", "acme", withNames("web.example.test"))
+		Expect(c.Create(ctx, crt)).To(Succeed())
+		Eventually(func(g Gomega) {
+			order := &acmev1.Order{}
+			g.Expect(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-1"}, order)).To(Succeed())
+			g.Expect(order.Status.Reason).To(ContainSubstring(`no solver of the issuer fits "web.example.test"`))
+			g.Expect(order.Status.URL).To(BeEmpty())
+		}).Should(Succeed())
+		Expect(c.Get(ctx, client.ObjectKeyFromObject(acme), acme)).To(Succeed())
+		acme.Spec.ACME.Solvers = append(acme.Spec.ACME.Solvers, byHTTP())
+		Expect(c.Update(ctx, acme)).To(Succeed())
+		expectReady(ctx, c, crt)
 	})
 })
 

@@ -17,7 +17,7 @@ import (
 	"github.com/certwright/certwright/internal/pki"
 )
 
-var _ = Describe("issuing from selfSigned and ca issuers", func() {
+var _ = describeIssuing("selfSigned and ca issuers", func() {
 	var (
 		ctx       context.Context
 		c         client.Client
@@ -48,6 +48,17 @@ var _ = Describe("issuing from selfSigned and ca issuers", func() {
 		Expect(crt.Status.Revision).To(HaveValue(Equal(1)))
 	})
 })
+
+// describeIssuing describes the main specs under each API group.
+func describeIssuing(from string, specs func()) bool {
+	for _, group := range groups {
+		Describe("issuing from "+from+" under "+group, func() {
+			BeforeEach(func() { underGroup(group) })
+			specs()
+		})
+	}
+	return true
+}
 
 // certificate is a minimal Certificate for an Issuer in the same namespace, with an ECDSA key because
 // those are made in no time.

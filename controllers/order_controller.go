@@ -198,6 +198,10 @@ func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderf
 	if err := r.note(ctx, pass, next.Note); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
+	if told := pass.order.CreationTimestamp.Add(progressAfter); next.At.IsZero() && r.Client.Now().Before(told) {
+		// What only a change ends is told when its time has come.
+		next.At = told
+	}
 	return report.Result(nil, next.At, r.Client.Now())
 }
 
@@ -214,10 +218,10 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err error) (ctrl.Result, error) {
 	now := r.Client.Now()
 	failure := orderflow.Classify(err, now)
+	if failure.Reason == orderflow.ReasonAccountUnknown {
+		failure = r.doubt(pass, failure)
+	}
 	if failure.Kind == outcome.Terminal && !pass.order.Status.State.IsFinal() {
-		if failure.Reason == orderflow.ReasonAccountUnknown {
-			r.Accounts.Suspect(pass.issuer)
-		}
 		err = r.fail(ctx, pass, acmev1.Errored, failure)
 		return report.Result(err, now.Add(time.Millisecond), now)
 	}
@@ -234,6 +238,20 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 		}
 	}
 	return report.Result(failure, noTime, now)
+}
+
+// accountDeadline bounds the wait for an account to be registered again.
+const accountDeadline = 30 * time.Second
+
+// doubt has the account of an order registered again, which the CA does not know. An order that was
+// not made yet waits for that; one that was made is lost with its account.
+func (r *OrderReconciler) doubt(pass *orderPass, failure *outcome.Error) *outcome.Error {
+	r.Accounts.Suspect(pass.issuer)
+	if pass.order.Status.URL != "" {
+		return failure
+	}
+	return outcome.WaitUntil(r.Client.Now().Add(accountDeadline), v1.ReasonIssuerNotReady,
+		"waiting for the account to be registered again: %s", failure.Message)
 }
 
 // fail writes the final state of an order that got no certificate.

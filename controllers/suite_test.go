@@ -20,10 +20,24 @@ import (
 	"github.com/certwright/certwright/internal/testkit"
 )
 
+// groups are the API groups that the main specs run under: ours, and the one whose clusters we take over.
+var groups = []string{api.DefaultGroup, "cert-manager.io"}
+
 var (
 	plane *testkit.ControlPlane
+	// names are those of the group that the spec at hand runs under.
 	names = api.DefaultNames()
 )
+
+// underGroup runs a spec under an API group.
+func underGroup(group string) {
+	GinkgoHelper()
+	before := names
+	var err error
+	names, err = api.NamesFor(group)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { names = before })
+}
 
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -41,6 +55,10 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.StartControllerManager()).To(Succeed())
+	for _, group := range groups {
+		underGroup(group)
+		Expect(plane.InstallCRDs(names)).To(Succeed())
+	}
 })
 
 // newClient reads and writes past every cache.
@@ -67,6 +85,7 @@ func newNamespace(ctx context.Context, c client.Client) string {
 // startOperator runs the whole operator on one namespace until stop is called or the spec ends.
 func startOperator(namespace string, change ...func(*operator.Options)) (stop func()) {
 	options := operator.Default()
+	options.APIGroup = names.Group
 	options.Namespaces, options.OwnNamespace = []string{namespace}, namespace
 	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "0"
 	options.SharedProcess = true

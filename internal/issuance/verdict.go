@@ -54,8 +54,8 @@ func ClassOf(problemType string) outcome.Class {
 	case prefix + "caa", prefix + "compound", prefix + "connection", prefix + "dns", prefix + "incorrectResponse",
 		prefix + "tls", prefix + "unauthorized":
 		return outcome.ClassValidation
-	case "":
-		return outcome.ClassRefused
+	case prefix + "accountDoesNotExist":
+		return outcome.ClassLocal
 	default:
 		return outcome.ClassRefused
 	}

@@ -103,6 +103,17 @@ func customResourceDefinitions(folder string, names api.Names) ([]*apiextensions
 	return crds, nil
 }
 
+// InstallCRDs installs the CRDs of a further API group beside those the control plane started with, and
+// waits until they are served.
+func (c *ControlPlane) InstallCRDs(names api.Names) error {
+	crds, err := customResourceDefinitions(filepath.Join("config", "crd", "bases"), names)
+	if err != nil {
+		return err
+	}
+	_, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{CRDs: crds})
+	return err
+}
+
 // Apply creates or replaces every object of the manifests, as an administrator would with
 // kubectl apply --server-side.
 func (c *ControlPlane) Apply(ctx context.Context, manifests ...[]byte) error {

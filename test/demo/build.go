@@ -21,7 +21,7 @@ func (w *world) buildPrograms(ctx context.Context) error {
 	if err := w.timed("ready", w.buildControlPlane); err != nil {
 		return err
 	}
-	w.out.say("Building the operator (a minute or two the first time).")
+	w.out.say("Building the operator (seconds: most of it was built with the demo).")
 	line := "go build -o " + operatorProgram + " ."
 	w.out.command(line)
 	return w.timed("built", func() error {

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -88,6 +89,8 @@ type tlsServer struct {
 	url    string
 	server *http.Server
 	done   chan error
+	once   sync.Once
+	closed error
 }
 
 // serveTLS serves by HTTP/1.1, and by HTTP/2 unless http1Only is set.
@@ -114,12 +117,15 @@ func serveTLS(address string, id *identity, handler http.Handler, http1Only bool
 	return s, nil
 }
 
+// close ends the server; closing it again changes nothing.
 func (s *tlsServer) close() error {
-	err := s.server.Close()
-	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	return err
+	s.once.Do(func() {
+		s.closed = s.server.Close()
+		if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
+			s.closed = errors.Join(s.closed, served)
+		}
+	})
+	return s.closed
 }
 
 func trustingClient(caPEM []byte) *http.Client {
