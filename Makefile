@@ -22,7 +22,9 @@ help: ## Explain every target.
 
 .PHONY: demo
 demo: ## Start a control plane, an ACME CA and the operator; watch three Certificates become Secrets. ARGS=--exit ends by itself.
-	@$(GO) run ./test/demo $(ARGS)
+	@echo 'building the demo (a few minutes the first time, seconds after that)'
+	@$(GO) build -o bin/demo ./test/demo
+	@exec bin/demo $(ARGS)
 
 .PHONY: test
 test: control-plane ## Run all specs but the cluster and load tiers, with the race detector. TESTS=./package/... narrows it.

@@ -7,6 +7,9 @@ const (
 	// ConditionIssuing is on Certificates: True while one is being issued, False after that failed, absent
 	// after it succeeded.
 	ConditionIssuing = "Issuing"
+	// ConditionUnsupported is on issuers, True only: the spec has fields that are accepted and not acted upon
+	// yet.
+	ConditionUnsupported = "Unsupported"
 	// ConditionApproved is on CertificateRequests, True only: the request may be signed.
 	ConditionApproved = "Approved"
 	// ConditionDenied is on CertificateRequests, True only: the request must not be signed.
