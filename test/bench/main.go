@@ -36,7 +36,7 @@ type settings struct {
 
 func parse() settings {
 	var s settings
-	flag.StringVar(&s.scenarios, "scenarios", "floor,selfsigned,ca,ca-rsa,acme-dns01,settled,foreign", "what to measure, comma separated")
+	flag.StringVar(&s.scenarios, "scenarios", "floor,selfsigned,ca,ca-rsa,acme-dns01,settled,foreign,writes", "what to measure, comma separated")
 	flag.IntVar(&s.n, "n", 1000, "certificates of a scenario")
 	flag.IntVar(&s.acmeN, "acme-n", 50, "certificates of acme-dns01")
 	flag.IntVar(&s.workers, "workers", 20, "workers of the load and of the floor")

@@ -28,6 +28,7 @@ var scenarios = map[string]func(context.Context, *world) (result, error){
 	"acme-dns01": acmeDNS01,
 	"settled":    settled,
 	"foreign":    foreign,
+	"writes":     writes,
 }
 
 func spec(issuer, name string, algorithm v1.KeyAlgorithm) v1.CertificateSpec {

@@ -21,7 +21,12 @@ type result struct {
 	PeakRSS          float64
 	SettledRSS       float64
 	Restart, Foreign bool
+	// Ways are writes per second by the way of writing a status.
+	Ways map[string]float64
 }
+
+// isRow says whether a result is one of certificates that were issued.
+func (r result) isRow() bool { return !r.Restart && !r.Foreign && r.Ways == nil }
 
 func (r result) total() int {
 	total := 0
@@ -35,6 +40,12 @@ func (r result) String() string {
 	switch {
 	case r.Restart:
 		return fmt.Sprintf("%s: %d certificates after a restart: RSS %.0f MiB, CPU %.1f s, %d requests %v", r.Scenario, r.N, r.SettledRSS, r.CPU.Seconds(), r.total(), r.Requests)
+	case r.Ways != nil:
+		var parts []string
+		for _, way := range slices.Sorted(maps.Keys(r.Ways)) {
+			parts = append(parts, fmt.Sprintf("%s %.0f", way, r.Ways[way]))
+		}
+		return fmt.Sprintf("%s: status writes per second: %s", r.Scenario, strings.Join(parts, ", "))
 	case r.Foreign:
 		return fmt.Sprintf("%s: %d Secrets of 16 KiB: RSS %.1f MiB before, %.1f MiB after", r.Scenario, r.N, r.IdleRSS, r.SettledRSS)
 	default:
@@ -55,7 +66,7 @@ func render(s settings, results []result) string {
 		if r.Scenario == "floor" {
 			floor = r.PerSecond
 		}
-		if r.Restart || r.Foreign {
+		if !r.isRow() {
 			continue
 		}
 		text.WriteString(row(r, floor))
@@ -63,7 +74,7 @@ func render(s settings, results []result) string {
 	text.WriteString("\n")
 	for _, r := range results {
 		switch {
-		case r.Restart, r.Foreign:
+		case !r.isRow():
 			fmt.Fprintf(&text, "- %s\n", r)
 		case r.Scenario != "floor":
 			fmt.Fprintf(&text, "- %s, operator's requests per certificate: %s\n", r.Scenario, breakdown(r))
