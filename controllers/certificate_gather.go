@@ -119,7 +119,7 @@ func (r *CertificateReconciler) key(ctx context.Context, snapshot *issuance.Snap
 	if next == nil {
 		return nil, nil
 	}
-	csr, err := pki.ParseRequest(next.Spec.Request)
+	csr, err := pki.ReadRequest(next.Spec.Request)
 	if err != nil {
 		// The decision reports it: a request that cannot be read is replaced.
 		return nil, nil //nolint:nilerr // an unreadable request has no key

@@ -187,7 +187,7 @@ func endsAt(chain pki.Chain, issuer string) bool {
 
 // fits refuses a certificate for another key than the request's.
 func fits(chain pki.Chain, order *acmev1.Order) error {
-	csr, err := pki.ParseRequest(order.Spec.Request)
+	csr, err := pki.ReadRequest(order.Spec.Request)
 	if err == nil && !pki.PublicKeysEqual(chain.Leaf().PublicKey, csr.PublicKey) {
 		err = fmt.Errorf("the CA's certificate is for another key than the request's")
 	}

@@ -139,7 +139,7 @@ func keyIsTheRequests(t *target) *Finding {
 	if request == nil {
 		return nil
 	}
-	csr, err := pki.ParseRequest(request.Spec.Request)
+	csr, err := pki.ReadRequest(request.Spec.Request)
 	if err != nil {
 		return found(v1.ReasonInvalidCertificateRequest, "CertificateRequest %q: %v", request.Name, err)
 	}

@@ -195,7 +195,7 @@ func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
 	if t.recorded(next) {
 		return t.begin(trigger, next)
 	}
-	csr, err := pki.ParseRequest(next.Spec.Request)
+	csr, err := pki.ReadRequest(next.Spec.Request)
 	if err != nil || len(requestDiff(next, csr, t.Certificate, t.Snapshot)) > 0 {
 		return t.begin(trigger, next)
 	}

@@ -85,7 +85,7 @@ func (t *target) answer(request *v1.CertificateRequest, key crypto.Signer) (*Pai
 // keyOf is the private key of a request: the one that was kept for it or, after a crash between the
 // write of the Secret and that of the status, the one in the Secret.
 func (t *target) keyOf(request *v1.CertificateRequest) crypto.Signer {
-	csr, err := pki.ParseRequest(request.Spec.Request)
+	csr, err := pki.ReadRequest(request.Spec.Request)
 	if err != nil {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
 	"net"
 	"net/url"
 	"slices"
@@ -187,5 +189,26 @@ func TestSignatureAlgorithms(t *testing.T) {
 		if request.SignatureAlgorithm != want {
 			t.Errorf("%s: signed with %s", algorithm, request.SignatureAlgorithm)
 		}
+	}
+}
+
+// Reading is for requests that nothing is signed for; signing goes through ParseRequest.
+func TestOnlyParseRequestChecksTheSignature(t *testing.T) {
+	key, err := pki.GenerateKey(pki.KeySpec{Algorithm: pki.Ed25519})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := pki.CreateRequest(pki.RequestSpec{DNSNames: []string{"a.test"}, Key: pki.KeySpec{Algorithm: pki.Ed25519}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(encoded)
+	block.Bytes[len(block.Bytes)-1] ^= 1
+	forged := pem.EncodeToMemory(block)
+	if request, err := pki.ReadRequest(forged); err != nil || len(request.DNSNames) != 1 {
+		t.Errorf("a request with a wrong signature cannot be read: %v", err)
+	}
+	if _, err := pki.ParseRequest(forged); !errors.Is(err, pki.ErrInvalidRequest) {
+		t.Errorf("a request with a wrong signature is parsed: %v", err)
 	}
 }

@@ -27,20 +27,21 @@ type auditEvent struct {
 	RequestReceivedTimestamp time.Time `json:"requestReceivedTimestamp"`
 }
 
-// requests counts what a user asked for since a time, lists and watches left out: those fill caches.
-func (a *auditLog) requests(user string, since time.Time) (map[string]int, time.Time, error) {
+// requests counts what the operator asked for since a time, lists and watches left out: those fill caches.
+func (a *auditLog) requests(since time.Time) (map[string]int, time.Time, error) {
 	file, err := os.Open(a.path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer file.Close()
+	// Nothing was written: closing cannot lose anything.
+	defer func() { _ = file.Close() }()
 	counts, last := map[string]int{}, time.Time{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(make([]byte, 1<<20), 1<<20)
 	for lines.Scan() {
 		var event auditEvent
 		// The last line may be half written.
-		if json.Unmarshal(lines.Bytes(), &event) != nil || event.User.Username != user || event.RequestReceivedTimestamp.Before(since) {
+		if json.Unmarshal(lines.Bytes(), &event) != nil || event.User.Username != serviceAccount || event.RequestReceivedTimestamp.Before(since) {
 			continue
 		}
 		if event.Verb == "list" || event.Verb == "watch" || event.ObjectRef.Resource == "" || event.ObjectRef.Resource == "leases" {
@@ -56,14 +57,14 @@ func (a *auditLog) requests(user string, since time.Time) (map[string]int, time.
 	return counts, last, lines.Err()
 }
 
-// quiet waits until a user has asked for nothing for a while, and returns what it had asked for.
-func (a *auditLog) quiet(ctx context.Context, user string, since time.Time) (map[string]int, error) {
+// quiet waits until the operator has asked for nothing for a while, and returns what it had asked for.
+func (a *auditLog) quiet(ctx context.Context, since time.Time) (map[string]int, error) {
 	const silence = 3 * time.Second
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	started := time.Now()
 	for {
-		counts, last, err := a.requests(user, since)
+		counts, last, err := a.requests(since)
 		if err != nil {
 			return nil, err
 		}

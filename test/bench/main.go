@@ -57,8 +57,9 @@ func main() {
 	s := parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, s); err != nil {
+	err := run(ctx, s)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -81,7 +82,7 @@ func run(ctx context.Context, s settings) error {
 		results = append(results, result)
 		fmt.Println(result)
 	}
-	table := render(s, results)
+	table := render(results)
 	fmt.Println("\n" + table)
 	if s.output == "" {
 		return nil

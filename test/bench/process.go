@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,11 @@ type process struct {
 	log    string
 	exited chan error
 }
+
+var (
+	errEnded = errors.New("exit status 0")
+	errStuck = errors.New("the operator does not stop")
+)
 
 // startOperator runs the operator as the chart's service account.
 func (w *world) startOperator() (*process, error) {
@@ -44,10 +50,12 @@ func (p *process) stop() error {
 		return err
 	}
 	select {
-	case <-p.exited:
+	case err := <-p.exited:
+		// Ended by a signal or by itself: both are what was asked for.
+		p.exited <- err
 		return nil
 	case <-time.NewTimer(30 * time.Second).C:
-		return errors.Join(errors.New("the operator does not stop"), p.cmd.Process.Kill())
+		return errors.Join(errStuck, p.cmd.Process.Kill())
 	}
 }
 
@@ -57,7 +65,7 @@ func (p *process) alive() error {
 	case err := <-p.exited:
 		p.exited <- err
 		data, _ := os.ReadFile(p.log)
-		return fmt.Errorf("the operator ended: %v\n%s", err, data[max(0, len(data)-2000):])
+		return fmt.Errorf("the operator ended: %w\n%s", cmp.Or(err, errEnded), data[max(0, len(data)-2000):])
 	default:
 		return nil
 	}
@@ -101,7 +109,7 @@ func (p *process) memory(field string) (float64, error) {
 
 // started waits until the operator has filled its caches: until it asks for nothing more.
 func (w *world) started(ctx context.Context, p *process) error {
-	if _, err := w.audit.quiet(ctx, serviceAccount, time.Now()); err != nil {
+	if _, err := w.audit.quiet(ctx, time.Now()); err != nil {
 		return err
 	}
 	return p.alive()

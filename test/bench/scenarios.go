@@ -105,7 +105,7 @@ func (w *world) measure(ctx context.Context, p *process, n int, build func(int) 
 	if err != nil {
 		return result{}, err
 	}
-	requests, err := w.audit.quiet(ctx, serviceAccount, since)
+	requests, err := w.audit.quiet(ctx, since)
 	if err != nil {
 		return result{}, err
 	}
@@ -180,7 +180,7 @@ func settled(ctx context.Context, w *world) (result, error) {
 	}); err != nil {
 		return result{}, err
 	}
-	if _, err := w.audit.quiet(ctx, serviceAccount, time.Now()); err != nil {
+	if _, err := w.audit.quiet(ctx, time.Now()); err != nil {
 		return result{}, err
 	}
 	if err := p.stop(); err != nil {
@@ -191,7 +191,7 @@ func settled(ctx context.Context, w *world) (result, error) {
 		return result{}, err
 	}
 	defer func() { _ = p.stop() }()
-	requests, err := w.audit.quiet(ctx, serviceAccount, since)
+	requests, err := w.audit.quiet(ctx, since)
 	if err != nil {
 		return result{}, err
 	}

@@ -58,7 +58,7 @@ func (r result) String() string {
 func short(d time.Duration) string { return d.Round(time.Millisecond).String() }
 
 // render is the Markdown of all results.
-func render(s settings, results []result) string {
+func render(results []result) string {
 	var text strings.Builder
 	floor := 0.0
 	text.WriteString("| scenario | certificates | per second | of the floor | p50 | p99 | all | CPU each | API requests each (with its creation) | RSS idle / peak / settled, MiB |\n|---|---|---|---|---|---|---|---|---|---|\n")

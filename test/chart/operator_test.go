@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -66,6 +67,7 @@ func (r *refusals) all() []string {
 func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 	GinkgoHelper()
 	expectAllowed(ctx, r.client(r.asOperator()), r.needed())
+	r.expectOwners(ctx)
 	options := optionsOf(r.objects)
 	options.OwnNamespace, options.ClusterResourceNamespace = r.namespace, r.namespace
 	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "127.0.0.1:0"
@@ -86,6 +88,19 @@ func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 		Eventually(ended).Should(Receive(BeNil()), "the operator did not stop")
 		Expect(refused.all()).To(BeEmpty(), "calls that the chart gives no right to")
 	})
+}
+
+// expectOwners waits until objects that block the deletion of their owner can be made. For half a minute after a
+// CRD, the API server's admission does not know its kind yet.
+func (r *release) expectOwners(ctx context.Context) {
+	GinkgoHelper()
+	c, yes := r.client(r.asOperator()), true
+	for _, kind := range []string{v1.CertificateKind, v1.CertificateRequestKind} {
+		owned := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "owned", OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: r.names.GroupVersion.String(), Kind: kind, Name: "owner", UID: "owner", BlockOwnerDeletion: &yes,
+		}}}}
+		Eventually(func() error { return c.Create(ctx, owned.DeepCopy(), client.DryRunAll) }).WithTimeout(time.Minute).Should(Succeed())
+	}
 }
 
 func issuerSpec(name, namespace string, spec v1.IssuerSpec) *v1.Issuer {
@@ -112,8 +127,9 @@ func (r *release) certificate(name string, issuer v1.IssuerRef, change ...func(*
 }
 
 // expectIssued waits until a Certificate has its Secret, and until that is told in an event.
-func expectIssued(ctx context.Context, c client.Client, crt *v1.Certificate) *corev1.Secret {
+func (r *release) expectIssued(ctx context.Context, crt *v1.Certificate) *corev1.Secret {
 	GinkgoHelper()
+	c := r.admin()
 	Expect(c.Create(ctx, crt)).To(Succeed())
 	Eventually(func(g Gomega) {
 		g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
@@ -121,18 +137,20 @@ func expectIssued(ctx context.Context, c client.Client, crt *v1.Certificate) *co
 		g.Expect(ready).NotTo(BeNil())
 		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
 	}).Should(Succeed())
-	expectEvent(ctx, c, crt.Namespace, v1.CertificateKind, crt.Name, "Issued")
+	r.expectEvent(ctx, crt.Namespace, v1.CertificateKind, crt.Name, "Issued")
 	secret := &corev1.Secret{}
 	Expect(c.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}, secret)).To(Succeed())
 	return secret
 }
 
-func expectEvent(ctx context.Context, c client.Client, namespace, kind, name, reason string) {
+// expectEvent looks for the group too: releases share the namespace default.
+func (r *release) expectEvent(ctx context.Context, namespace, kind, name, reason string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		var list eventsv1.EventList
-		g.Expect(c.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(r.admin().List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
 		g.Expect(list.Items).To(ContainElement(And(
+			HaveField("Regarding.APIVersion", r.names.GroupVersion.String()),
 			HaveField("Regarding.Kind", kind), HaveField("Regarding.Name", name), HaveField("Reason", reason))))
 	}).Should(Succeed())
 }
@@ -142,14 +160,14 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 		r.run(ctx)
 		c := r.admin()
 		Expect(c.Create(ctx, issuerSpec("selfsigned", r.work, v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-		root := expectIssued(ctx, c, r.certificate("root", v1.IssuerRef{Name: "selfsigned"}, func(crt *v1.Certificate) { crt.Spec.IsCA = true }))
+		root := r.expectIssued(ctx, r.certificate("root", v1.IssuerRef{Name: "selfsigned"}, func(crt *v1.Certificate) { crt.Spec.IsCA = true }))
 
 		Expect(c.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: "ca"}, Type: root.Type, Data: root.Data})).To(Succeed())
 		Expect(c.Create(ctx, clusterIssuer("ca", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "ca"}}))).To(Succeed())
-		expectIssued(ctx, c, r.certificate("leaf", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: "ca"}))
+		r.expectIssued(ctx, r.certificate("leaf", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: "ca"}))
 
 		Expect(c.Create(ctx, clusterIssuer("broken", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "missing"}}))).To(Succeed())
-		expectEvent(ctx, c, "default", v1.ClusterIssuerKind, "broken", v1.ReasonErrGetKeyPair)
+		r.expectEvent(ctx, "default", v1.ClusterIssuerKind, "broken", v1.ReasonErrGetKeyPair)
 
 		var requests v1.CertificateRequestList
 		Expect(c.List(ctx, &requests, client.InNamespace(r.work))).To(Succeed())
@@ -193,7 +211,7 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 		}})
 		Expect(c.Create(ctx, issuer)).To(Succeed())
 		crt := r.certificate("ordered", v1.IssuerRef{Kind: v1.ClusterIssuerKind, Name: issuer.Name}, func(crt *v1.Certificate) { crt.Namespace = namespace })
-		expectIssued(ctx, c, crt)
+		r.expectIssued(ctx, crt)
 		Eventually(func(g Gomega) {
 			var orders acmev1.OrderList
 			g.Expect(c.List(ctx, &orders, client.InNamespace(namespace))).To(Succeed())
