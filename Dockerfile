@@ -16,11 +16,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     go build -trimpath -ldflags "-s -w -X github.com/certwright/certwright/internal/operator.Version=${VERSION}" \
     -o /certwright .
 
-# Nothing but the program, the roots that CAs are verified against, and the time zones that renewal windows name.
-# The program writes no file.
+# Nothing but the program and the roots that CAs are verified against. The program writes no file.
 FROM scratch
-COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /zoneinfo.zip
-ENV ZONEINFO=/zoneinfo.zip
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /certwright /certwright
 USER 65532:65532

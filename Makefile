@@ -59,7 +59,7 @@ lint: ## Lint the code, the layers included.
 
 .PHONY: unit
 unit: ## Run the specs that need no control plane.
-	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./internal/...
+	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./hack/... ./internal/...
 
 .PHONY: chart-lint
 chart-lint: ## Lint the Helm chart and render it.

@@ -97,7 +97,7 @@ func (o *Options) groups() []group {
 	certificates := newSet("Certificates")
 	certificates.flags.BoolVar(&o.CertificateOwnerRef, "enable-certificate-owner-ref", o.CertificateOwnerRef, "delete a Certificate's Secret with it")
 	certificates.flags.StringSliceVar(&o.ApproveSignerNames, "approve-signer-names", o.ApproveSignerNames,
-		"signers whose requests are approved automatically: issuers.<group>/<namespace>.<name>, clusterissuers.<group>/<name>, a * for the name, or * for every external issuer (default: all of these)")
+		"signers whose requests are approved automatically: issuers.<group>/<namespace>.<name>, clusterissuers.<group>/<name>, a * for the name, or * for every external issuer (default: all of these); none to approve nothing")
 	certificates.flags.StringSliceVar(&o.CopiedPrefixes, "copied-annotation-prefixes", o.CopiedPrefixes, "annotations that go from a Certificate to its requests: prefixes, * for all, a leading - to leave out")
 
 	acme := newSet("ACME")
@@ -146,7 +146,10 @@ func (o *Options) complete() error {
 	if o.ClusterResourceNamespace == "" {
 		o.ClusterResourceNamespace = o.OwnNamespace
 	}
-	if len(o.ApproveSignerNames) == 0 {
+	switch {
+	case len(o.ApproveSignerNames) == 1 && o.ApproveSignerNames[0] == "none":
+		o.ApproveSignerNames = []string{}
+	case o.ApproveSignerNames == nil:
 		o.ApproveSignerNames = []string{"issuers." + o.APIGroup + "/*", "clusterissuers." + o.APIGroup + "/*", "*"}
 	}
 	if o.ConcurrentReconciles < 1 {
