@@ -13,6 +13,7 @@ import (
 	"github.com/certwright/certwright/internal/backend"
 	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/internal/report"
 )
 
@@ -87,10 +88,14 @@ func (r *CertificateReconciler) act(ctx context.Context, snapshot *issuance.Snap
 	case issuance.Continue, issuance.Hold, issuance.Fail:
 	}
 	if err != nil {
-		return err
+		return r.explain(ctx, snapshot, plan, err)
 	}
 	if err := r.writeStatus(ctx, snapshot, plan); err != nil {
 		return err
+	}
+	if plan.Action == issuance.Store {
+		// From now on the key is in the Secret, and nowhere else.
+		r.Keyring.Drop(pki.PublicKeyID(plan.Pair.Key.Public()))
 	}
 	return r.tidy(ctx, snapshot, plan)
 }

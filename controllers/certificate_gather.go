@@ -91,8 +91,8 @@ func (r *CertificateReconciler) rivals(ctx context.Context, crt *v1.Certificate)
 }
 
 // target is the target Secret, nil if it does not exist. The cache holds only Secrets with our
-// label: where one was stored before, or where asking the issuer costs something, its absence is
-// confirmed by a live read. Otherwise the first write finds out.
+// label: where one was stored before, where asking the issuer costs something, or where the key in it
+// is to be kept, its absence is confirmed by a live read. Otherwise the first write finds out.
 func (r *CertificateReconciler) target(ctx context.Context, snapshot *issuance.Snapshot) (*corev1.Secret, error) {
 	crt := snapshot.Certificate
 	name := types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}
@@ -100,7 +100,7 @@ func (r *CertificateReconciler) target(ctx context.Context, snapshot *issuance.S
 	err := r.Client.Get(ctx, name, secret)
 	storedBefore := issuance.Revision(crt) > 0 || crt.Status.NotAfter != nil
 	costly := !snapshot.Issuer.Instant && snapshot.Next() == nil
-	if apierrors.IsNotFound(err) && (storedBefore || costly) {
+	if apierrors.IsNotFound(err) && (storedBefore || costly || issuance.Reuses(crt)) {
 		err = r.Client.Live.Get(ctx, name, secret)
 	}
 	switch {
@@ -161,7 +161,7 @@ func (r *CertificateReconciler) issuer(ctx context.Context, crt *v1.Certificate)
 		return issuance.Issuer{}, nil
 	}
 	issuer, err := getIssuer(ctx, r.Client, ref, crt.Namespace)
-	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry {
+	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
 		return issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
 	}
 	if err != nil {

@@ -57,8 +57,12 @@ func (b Backends) For(issuer v1.GenericIssuer) backend.Backend {
 // Reconcile brings one request a step further.
 func (r *CertificateRequestReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	cr, err := r.load(ctx, request.NamespacedName)
-	if cr == nil || finished(cr) {
+	if cr == nil {
 		return report.Result(err, noTime, r.Client.Now())
+	}
+	if finished(cr) {
+		r.Secrets.Keep(owner(v1.CertificateRequestKind, request.NamespacedName))
+		return report.Result(nil, noTime, r.Client.Now())
 	}
 	status := cr.Status.DeepCopy()
 	answer, waiting := r.sign(ctx, cr, status)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,7 +56,7 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 	if err := r.writeStatus(ctx, issuer, status); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
-	return report.Result(waiting, noTime, r.Client.Now())
+	return report.Result(waiting, ready.until, r.Client.Now())
 }
 
 // check says why an issuer is ready, or returns what it waits for.
@@ -64,7 +65,7 @@ func (r *IssuerReconciler) check(ctx context.Context, issuer v1.GenericIssuer, s
 	switch {
 	case spec.SelfSigned != nil:
 		r.Secrets.Keep(backend.IssuerOwner(issuer))
-		return ready{v1.ReasonIsReady, "The issuer signs each certificate with its own key"}, nil
+		return ready{reason: v1.ReasonIsReady, message: "The issuer signs each certificate with its own key"}, nil
 	case spec.CA != nil:
 		return r.checkCA(issuer)
 	case spec.ACME != nil:
@@ -75,8 +76,11 @@ func (r *IssuerReconciler) check(ctx context.Context, issuer v1.GenericIssuer, s
 	}
 }
 
-// ready is the reason and message of Ready=True.
-type ready struct{ reason, message string }
+// ready is the reason and message of Ready=True, and until when it holds; zero means for ever.
+type ready struct {
+	reason, message string
+	until           time.Time
+}
 
 func (r *IssuerReconciler) checkCA(issuer v1.GenericIssuer) (ready, error) {
 	name := secretOf(issuer, r.ClusterResourceNamespace, issuer.GetSpec().CA.SecretName)
@@ -85,11 +89,15 @@ func (r *IssuerReconciler) checkCA(issuer v1.GenericIssuer) (ready, error) {
 	if err != nil {
 		return ready{}, err
 	}
-	leaf := signer.Chain.Leaf()
-	if r.Client.Now().After(leaf.NotAfter) {
-		return ready{}, outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "the CA certificate in Secret %q expired at %s", name.Name, leaf.NotAfter.UTC().Format(timeFormat))
+	// With any certificate above it expired, too, nobody could verify what it signs.
+	until := signer.Chain.NotAfter()
+	if r.Client.Now().After(until) {
+		return ready{}, outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "the CA certificate in Secret %q, or one above it, expired at %s", name.Name, until.UTC().Format(timeFormat))
 	}
-	return ready{v1.ReasonKeyPairVerified, fmt.Sprintf("The CA in Secret %q signs until %s", name.Name, leaf.NotAfter.UTC().Format(timeFormat))}, nil
+	return ready{
+		reason: v1.ReasonKeyPairVerified, until: until,
+		message: fmt.Sprintf("The CA in Secret %q signs until %s", name.Name, until.UTC().Format(timeFormat)),
+	}, nil
 }
 
 func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
@@ -98,7 +106,7 @@ func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssue
 		return ready{}, err
 	}
 	status.ACME = account
-	return ready{v1.ReasonACMEAccountRegistered, "The account is registered at the CA"}, nil
+	return ready{reason: v1.ReasonACMEAccountRegistered, message: "The account is registered at the CA"}, nil
 }
 
 func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err error) v1.Condition {

@@ -41,7 +41,13 @@ type OrderReconciler struct {
 	ClusterResourceNamespace string
 
 	mu       sync.Mutex
-	progress map[types.UID]*orderflow.Progress
+	progress map[types.NamespacedName]heldProgress
+}
+
+// heldProgress is the progress of the Order that has a name now.
+type heldProgress struct {
+	uid types.UID
+	*orderflow.Progress
 }
 
 const (
@@ -89,9 +95,11 @@ func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (
 	order := &acmev1.Order{}
 	err := r.Client.Get(ctx, name, order)
 	if err == nil && !r.known(order) {
+		order = &acmev1.Order{}
 		err = r.Client.Live.Get(ctx, name, order)
 	}
 	if apierrors.IsNotFound(err) {
+		r.forget(name)
 		r.Secrets.Keep(owner(orderKind, name))
 		return nil, nil
 	}
@@ -99,7 +107,7 @@ func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (
 		return nil, err
 	}
 	order = order.DeepCopy()
-	return &orderPass{order: order, saved: *order.Status.DeepCopy(), progress: r.progressOf(order.UID)}, nil
+	return &orderPass{order: order, saved: *order.Status.DeepCopy(), progress: r.progressOf(order)}, nil
 }
 
 const orderKind = "Order"
@@ -112,26 +120,31 @@ func (r *OrderReconciler) known(order *acmev1.Order) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.progress[order.UID] != nil
+	return r.progress[client.ObjectKeyFromObject(order)].uid == order.UID
 }
 
-func (r *OrderReconciler) progressOf(uid types.UID) *orderflow.Progress {
+func (r *OrderReconciler) progressOf(order *acmev1.Order) *orderflow.Progress {
+	name := client.ObjectKeyFromObject(order)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.progress == nil {
-		r.progress = map[types.UID]*orderflow.Progress{}
+		r.progress = map[types.NamespacedName]heldProgress{}
 	}
-	if r.progress[uid] == nil {
-		r.progress[uid] = orderflow.NewProgress()
+	held := r.progress[name]
+	if held.uid != order.UID {
+		r.Client.Writes.ForgetCreated(held.uid)
+		held = heldProgress{uid: order.UID, Progress: orderflow.NewProgress()}
+		r.progress[name] = held
 	}
-	return r.progress[uid]
+	return held.Progress
 }
 
-func (r *OrderReconciler) forget(uid types.UID) {
+// forget drops what is remembered of an Order that is done with or gone.
+func (r *OrderReconciler) forget(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.progress, uid)
-	r.Client.Writes.ForgetCreated(uid)
+	r.Client.Writes.ForgetCreated(r.progress[name].uid)
+	delete(r.progress, name)
 }
 
 // gather finds the issuer and the account of an Order that is still at work.
@@ -191,8 +204,9 @@ func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderfl
 // rest ends a pass that has to wait or has nothing left to do.
 func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderflow.Next) (ctrl.Result, error) {
 	if next.Step == orderflow.Done {
-		r.forget(pass.order.UID)
-		r.Secrets.Keep(owner(orderKind, client.ObjectKeyFromObject(pass.order)))
+		name := client.ObjectKeyFromObject(pass.order)
+		r.forget(name)
+		r.Secrets.Keep(owner(orderKind, name))
 		return report.Result(nil, noTime, r.Client.Now())
 	}
 	if err := r.note(ctx, pass, next.Note); err != nil {

@@ -23,11 +23,14 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	order, err := pass.client.NewOrder(ctx, pass.account, request)
-	if err != nil {
-		return err
+	order := pass.progress.Order
+	if order == nil {
+		if order, err = pass.client.NewOrder(ctx, pass.account, request); err != nil {
+			return err
+		}
+		// Should the write fail, the next pass finds the order here and makes no other.
+		pass.progress.Order = order
 	}
-	pass.progress.Order = order
 	status := &pass.order.Status
 	status.URL, status.FinalizeURL, status.AccountURL = order.URL, order.Finalize, pass.account.URL
 	status.State, status.NextAttemptTime, status.Reason = stateOf(order.Status), nil, ""
@@ -89,7 +92,7 @@ func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
 	if changed {
 		pass.progress.Moved()
 	}
-	if order.Status == acme.OrderPending || order.Status == acme.OrderProcessing {
+	if !changed || order.Status == acme.OrderPending || order.Status == acme.OrderProcessing {
 		pass.progress.Polled(order.RetryAfter, r.Client.Now())
 	}
 }

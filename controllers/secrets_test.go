@@ -195,13 +195,19 @@ func handMadeCA(crt *v1.Certificate) *corev1.Secret { return handMadeSecret("", 
 // handMadeSecret holds a pair that fits crt, as somebody would have made it by hand.
 func handMadeSecret(namespace, name string, crt *v1.Certificate) *corev1.Secret {
 	GinkgoHelper()
+	return handMadeSecretFor(24*time.Hour, namespace, name, crt)
+}
+
+// handMadeSecretFor is a handMadeSecret whose certificate is valid for lifetime from now.
+func handMadeSecretFor(lifetime time.Duration, namespace, name string, crt *v1.Certificate) *corev1.Secret {
+	GinkgoHelper()
 	key, err := pki.GenerateKey(issuance.RequestSpec(crt).Key)
 	Expect(err).NotTo(HaveOccurred())
 	encoded, err := pki.CreateRequest(issuance.RequestSpec(crt), key)
 	Expect(err).NotTo(HaveOccurred())
 	csr, err := pki.ParseRequest(encoded)
 	Expect(err).NotTo(HaveOccurred())
-	chain, err := pki.SelfSign(csr, key, pki.Template{Duration: 24 * time.Hour, IsCA: crt.Spec.IsCA}, time.Now())
+	chain, err := pki.SelfSign(csr, key, pki.Template{Duration: lifetime, IsCA: crt.Spec.IsCA}, time.Now())
 	Expect(err).NotTo(HaveOccurred())
 	keyPEM, err := pki.EncodePrivateKey(key, pki.PKCS1)
 	Expect(err).NotTo(HaveOccurred())

@@ -49,6 +49,8 @@ const (
 	ReasonKeyLost = "KeyLost"
 	// ReasonSecretNotOurs means that somebody else owns the Secret, which is left alone.
 	ReasonSecretNotOurs = "SecretNotOurs"
+	// ReasonWriteRefused means that the API server refused to write the Secret or the request.
+	ReasonWriteRefused = "WriteRefused"
 	// ReasonKeystorePasswordSecretNotFound means that a keystore's password is not there.
 	ReasonKeystorePasswordSecretNotFound = "KeystorePasswordSecretNotFound"
 	// ReasonIssuerNotFound means that the issuer does not exist.

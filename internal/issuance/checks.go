@@ -122,16 +122,11 @@ func keyFitsSpec(t *target) *Finding {
 	if err != nil {
 		return found(v1.ReasonInvalidKeyPair, "private key of Secret %q: %v", t.Secret.Name, err)
 	}
-	if asked := KeyEncoding(t.Certificate); encoding != asked && t.spec.Key.Algorithm != pki.Ed25519 && t.adoptedHere() {
+	if asked := KeyEncoding(t.Certificate); encoding != asked && t.spec.Key.Algorithm != pki.Ed25519 && Revision(t.Certificate) > 0 {
+		// A key that was found and not issued here keeps the encoding that it was found with.
 		return found(v1.ReasonSecretMismatch, "private key of Secret %q is encoded as %s, and the spec asks for %s", t.Secret.Name, encoding, asked)
 	}
 	return nil
-}
-
-// adoptedHere says whether the Secret carries our annotation, so that what it holds was written by
-// us: another's encoding is left as it was found.
-func (t *target) adoptedHere() bool {
-	return t.Secret.Annotations[t.Names.Annotation.CertificateName] != ""
 }
 
 func keyIsTheRequests(t *target) *Finding {

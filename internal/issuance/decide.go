@@ -87,6 +87,22 @@ func oneLine(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
+// Refuse is the plan for a Certificate whose Secret cannot be written as its spec asks: a person has
+// to change something first.
+func Refuse(s *Snapshot, reason, message string) Plan {
+	return s.refuse(reason, "%s", message)
+}
+
+// Abandon is the plan for an attempt whose key or request could not be made.
+func Abandon(s *Snapshot, attempt int64, failure *outcome.Error) Plan {
+	t, finding := inspect(s)
+	local := *failure
+	local.Class = outcome.ClassLocal
+	request := &v1.CertificateRequest{}
+	request.Name = RequestName(s.Certificate, attempt)
+	return t.withStatus(t.fail(request, &local), finding)
+}
+
 // refuse holds a Certificate that a person has to edit first.
 func (s *Snapshot) refuse(reason, format string, args ...any) Plan {
 	plan := Plan{Action: Hold, Reason: reason, Message: fmt.Sprintf(format, args...)}
@@ -133,9 +149,25 @@ func (t *target) trigger(finding *Finding) *Finding {
 	return nil
 }
 
+// renewal is when the certificate in the Secret is due.
 func (t *target) renewal() (time.Time, string) {
-	leaf := t.chain.Leaf()
-	return RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	return t.renewalOf(t.chain, t.currentRequest())
+}
+
+// renewalOf is when a chain that answered a request is due. That is not at once, however long
+// renewBefore is and however far an issuer dates back: it would be issued over and over again.
+func (t *target) renewalOf(chain pki.Chain, request *v1.CertificateRequest) (time.Time, string) {
+	leaf := chain.Leaf()
+	due, warning := RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	if due.IsZero() || request == nil {
+		return due, warning
+	}
+	asked := request.CreationTimestamp.Time
+	earliest := asked.Add(min(shortestUse, leaf.NotAfter.Sub(asked)/4)).Truncate(time.Second)
+	if due.Before(earliest) {
+		due = earliest
+	}
+	return due, warning
 }
 
 func (t *target) keep(next *v1.CertificateRequest) Plan {
@@ -199,10 +231,11 @@ func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
 	if err != nil || len(requestDiff(next, csr, t.Certificate, t.Snapshot)) > 0 {
 		return t.begin(trigger, next)
 	}
-	if failure := requestFailure(next); failure != nil {
+	key := t.keyOf(next)
+	// A key that cost nothing is asked for first: without it, the request may well have failed for that.
+	if failure := requestFailure(next); failure != nil && (key != nil || !t.Issuer.Instant) {
 		return t.fail(next, failure)
 	}
-	key := t.keyOf(next)
 	if key == nil {
 		return t.begin(*found(v1.ReasonKeyLost, "the private key of CertificateRequest %q is lost", next.Name), next)
 	}
@@ -215,10 +248,14 @@ func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
 	return t.store(next)
 }
 
-// recorded says whether the failure of this request has been written down already.
+// recorded says whether the end of this request's attempt has been written down already: with its
+// failure, when the next attempt had to wait for the issuer, or with the number of a later one.
 func (t *target) recorded(request *v1.CertificateRequest) bool {
-	issuance := t.Certificate.Status.Issuance
-	return issuance != nil && issuance.NextAttemptTime != nil && issuance.Attempt == AttemptOf(t.Certificate, request)
+	issuance, attempt := t.Certificate.Status.Issuance, AttemptOf(t.Certificate, request)
+	if issuance == nil || issuance.Attempt != attempt {
+		return issuance != nil && issuance.Attempt > attempt
+	}
+	return issuance.Step == StepWaitingToRetry || issuance.Step == StepWaitingForIssuer
 }
 
 func (t *target) proceed(trigger Finding, next *v1.CertificateRequest) Plan {
@@ -239,8 +276,7 @@ func (t *target) store(request *v1.CertificateRequest) Plan {
 	if failure != nil {
 		return t.fail(request, failure)
 	}
-	leaf := pair.Chain.Leaf()
-	due, warning := RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	due, warning := t.renewalOf(pair.Chain, request)
 	return Plan{
 		Action:   Store,
 		Reason:   v1.ReasonReady,

@@ -22,6 +22,9 @@ const (
 	// backstop is the share of the lifetime that no window may take away: with a twentieth left, a
 	// certificate is renewed whatever else was asked for.
 	backstop = 20
+	// shortestUse is how long a certificate is used at least before it is renewed, or a quarter of what
+	// was left of its life when that is less.
+	shortestUse = time.Hour
 )
 
 // RenewalTime is when a certificate with this lifetime is due, to the second. It is zero where the

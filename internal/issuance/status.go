@@ -56,7 +56,7 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 	leaf := plan.Pair.Chain.Leaf()
 	notBefore, notAfter := metav1.NewTime(leaf.NotBefore), metav1.NewTime(leaf.NotAfter)
 	status.NotBefore, status.NotAfter = &notBefore, &notAfter
-	due, warning := RenewalTime(t.Certificate, leaf.NotBefore, leaf.NotAfter)
+	due, warning := t.renewalOf(plan.Pair.Chain, t.requestOf(plan))
 	status.RenewalTime = nil
 	if !due.IsZero() {
 		renewal := metav1.NewTime(due)
@@ -85,6 +85,14 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 		ready.Message += "; " + warning
 	}
 	t.set(status, v1.ConditionReady, ready)
+}
+
+// requestOf is the request that the pair of a plan answers.
+func (t *target) requestOf(plan *Plan) *v1.CertificateRequest {
+	if plan.Action == Store {
+		return plan.Request
+	}
+	return t.currentRequest()
 }
 
 // ready reports what is in the Secret now, whatever is being done about it.

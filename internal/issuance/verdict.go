@@ -99,7 +99,7 @@ func (t *target) keyOf(request *v1.CertificateRequest) crypto.Signer {
 
 // isStored says whether the target Secret already holds what this request was answered with.
 func (t *target) isStored(request *v1.CertificateRequest) bool {
-	if t.key == nil || !issued(request) {
+	if t.key == nil || !issued(request) || t.keyOf(request) == nil {
 		return false
 	}
 	chain, err := pki.ParseChain(request.Status.Certificate, pki.MaxChainBytes)

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,6 +45,8 @@ func (c *Client) Get(ctx context.Context, name types.NamespacedName, obj client.
 		return c.stale(name)
 	}
 	c.Writes.Forget(obj, name)
+	// A live read is decoded over what is there: of the old view, nothing may be left.
+	reflect.ValueOf(obj).Elem().SetZero()
 	return c.Live.Get(ctx, name, obj)
 }
 

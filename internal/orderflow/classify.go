@@ -32,6 +32,8 @@ const (
 	// longestRetryAfter bounds what a CA may ask us to wait: a day is as long as any limit needs to be
 	// looked at again.
 	longestRetryAfter = 24 * time.Hour
+	// shortestRetryAfter keeps a CA that asks us to come back at once from being called without end.
+	shortestRetryAfter = 5 * time.Second
 	// unavailableWait is the wait where a CA that is in trouble gives none.
 	unavailableWait = time.Minute
 	// limitedWait is the wait where a CA limits us and does not say for how long.
@@ -53,12 +55,15 @@ func Classify(err error, now time.Time) *outcome.Error {
 	if errors.As(err, &protocol) {
 		return classifyProtocol(protocol, now)
 	}
-	problem, ok := acme.AsProblem(err)
-	if !ok {
-		// A local error of the client, such as an account key of a kind that ACME does not know.
+	if errors.Is(err, acme.ErrUnsupportedKey) {
 		failure := outcome.Terminalf(outcome.ClassLocal, ReasonCARefused, "%v", err)
 		failure.Err = err
 		return failure
+	}
+	problem, ok := acme.AsProblem(err)
+	if !ok {
+		// Not the CA's at all, such as an error of the API server: it says nothing about the order.
+		return outcome.From(err)
 	}
 	failure := classifyProblem(problem, now)
 	failure.Err = err
@@ -122,12 +127,13 @@ func terminal(class outcome.Class, reason string, problem *acme.Problem, detail 
 }
 
 func clamp(at, now time.Time) time.Time {
-	latest := now.Add(longestRetryAfter)
-	if at.After(latest) {
+	earliest, latest := now.Add(shortestRetryAfter), now.Add(longestRetryAfter)
+	switch {
+	case at.After(latest):
 		return latest
+	case at.Before(earliest):
+		return earliest
+	default:
+		return at
 	}
-	if at.Before(now) {
-		return now
-	}
-	return at
 }

@@ -137,7 +137,7 @@ func Decide(s Snapshot) Next {
 	}
 	switch s.Progress.Order.Status {
 	case acme.OrderReady:
-		return Next{Step: Finalize}
+		return s.poll(Next{Step: Finalize}, "waiting for the CA to take the certificate request")
 	case acme.OrderValid:
 		return Next{Step: Download}
 	case acme.OrderProcessing:

@@ -196,3 +196,14 @@ func TestSelfCheckEnds(t *testing.T) {
 		t.Error("the self-check never ends")
 	}
 }
+
+// A CA whose order stays ready although it was finalized is not handed the request again at once.
+func TestFinalizeWaitsItsTurn(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		s.Progress.Order.Status = acme.OrderReady
+		s.Progress.Polled(time.Time{}, now)
+	})
+	if next := orderflow.Decide(snapshot); next.Step != orderflow.Wait || !next.At.After(now) {
+		t.Errorf("%s at %s", next.Step, next.At)
+	}
+}

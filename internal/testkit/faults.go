@@ -82,11 +82,12 @@ func (f *Faults) Count(label string) int {
 func (f *Faults) Wrap(next http.RoundTripper, label func(*http.Request) string) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		name := label(request)
-		if f.enter(name) {
+		occurrence, dead := f.enter(name)
+		if dead {
 			return nil, ErrDead
 		}
 		response, err := next.RoundTrip(request)
-		if f.leave(name) {
+		if f.leave(name, occurrence) {
 			if err == nil {
 				_ = response.Body.Close()
 			}
@@ -101,28 +102,28 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 // enter counts a call, and says whether the process is dead before it.
-func (f *Faults) enter(name string) bool {
+func (f *Faults) enter(name string) (occurrence int, dead bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dead || name == "" {
-		return f.dead
+		return 0, f.dead
 	}
 	if f.is(name, f.count[name]+1, Before) {
-		return f.die()
+		return 0, f.die()
 	}
 	f.calls = append(f.calls, name)
 	f.count[name]++
-	return false
+	return f.count[name], false
 }
 
-// leave says whether the process is dead after a call.
-func (f *Faults) leave(name string) bool {
+// leave says whether the process is dead after a call. Others with its label may have begun meanwhile.
+func (f *Faults) leave(name string, occurrence int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dead || name == "" {
 		return f.dead
 	}
-	if f.is(name, f.count[name], After) {
+	if f.is(name, occurrence, After) {
 		return f.die()
 	}
 	return false

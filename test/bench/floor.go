@@ -7,7 +7,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -44,11 +46,22 @@ func (w *world) watchAll(ctx context.Context) error {
 	}
 	go func() { _ = informers.Start(ctx) }()
 	for _, object := range []client.Object{&v1.Certificate{}, &v1.CertificateRequest{}, &v1.Issuer{}, &v1.ClusterIssuer{}, &corev1.Secret{}} {
-		if _, err := informers.GetInformer(ctx, object); err != nil {
+		// Discovery may lag behind the creation of the CRDs for a moment.
+		if err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+			_, err := informers.GetInformer(ctx, object)
+			return !meta.IsNoMatchError(err), ignoreNoMatch(err)
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func ignoreNoMatch(err error) error {
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	return err
 }
 
 func floorCA() (*pki.Signer, error) {
@@ -73,8 +86,8 @@ func floorCA() (*pki.Signer, error) {
 
 func (w *world) floorOne(ctx context.Context, signer *pki.Signer, i int) error {
 	name := fmt.Sprintf("floor-%d", i)
-	meta := metav1.ObjectMeta{Namespace: loadNamespace, Name: name}
-	crt := &v1.Certificate{ObjectMeta: meta, Spec: spec("floor", name, v1.ECDSAKeyAlgorithm)}
+	named := metav1.ObjectMeta{Namespace: loadNamespace, Name: name}
+	crt := &v1.Certificate{ObjectMeta: named, Spec: spec("floor", name, v1.ECDSAKeyAlgorithm)}
 	if err := w.client.Create(ctx, crt); err != nil {
 		return err
 	}
@@ -86,7 +99,7 @@ func (w *world) floorOne(ctx context.Context, signer *pki.Signer, i int) error {
 	if err != nil {
 		return err
 	}
-	request := &v1.CertificateRequest{ObjectMeta: meta, Spec: v1.CertificateRequestSpec{IssuerRef: crt.Spec.IssuerRef, Request: csrPEM}}
+	request := &v1.CertificateRequest{ObjectMeta: named, Spec: v1.CertificateRequestSpec{IssuerRef: crt.Spec.IssuerRef, Request: csrPEM}}
 	if err := w.client.Create(ctx, request); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +62,9 @@ func (w *world) load(ctx context.Context, p *process, n int, prefix string, buil
 			if ready && ours && !done[name] {
 				done[name] = true
 				result.each = append(result.each, time.Since(at))
-				fmt.Printf("\r%s: %d of %d ready ", prefix, len(result.each), n)
+				if len(result.each)%max(n/10, 1) == 0 {
+					fmt.Fprintf(os.Stderr, "%s: %d of %d ready\n", prefix, len(result.each), n)
+				}
 			}
 		case err := <-failed:
 			if err != nil {
@@ -74,7 +77,6 @@ func (w *world) load(ctx context.Context, p *process, n int, prefix string, buil
 			return result, fmt.Errorf("%d of %d certificates are ready: %w", len(result.each), n, ctx.Err())
 		}
 	}
-	fmt.Print("\r")
 	result.all = time.Since(started)
 	return result, nil
 }

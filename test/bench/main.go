@@ -23,7 +23,9 @@ import (
 // settings are the parameters of a run.
 type settings struct {
 	scenarios string
-	n, acmeN  int
+	n         int
+	acmeN     int
+	rsaN      int
 	workers   int
 	operator  string
 	crds      string
@@ -39,6 +41,7 @@ func parse() settings {
 	flag.StringVar(&s.scenarios, "scenarios", "floor,selfsigned,ca,ca-rsa,acme-dns01,settled,foreign,writes", "what to measure, comma separated")
 	flag.IntVar(&s.n, "n", 1000, "certificates of a scenario")
 	flag.IntVar(&s.acmeN, "acme-n", 50, "certificates of acme-dns01")
+	flag.IntVar(&s.rsaN, "rsa-n", 200, "certificates of ca-rsa, whose keys take the processor a tenth of a second each")
 	flag.IntVar(&s.workers, "workers", 20, "workers of the load and of the floor")
 	flag.StringVar(&s.operator, "operator", "bin/certwright --kubeconfig={kubeconfig} --api-group={group} --metrics-bind-address=0 --health-probe-bind-address=0 "+
 		"--http01-solver-bind-address=0 --dns01-recursive-nameservers={dns} --dns01-recursive-nameservers-only",

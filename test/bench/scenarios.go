@@ -23,7 +23,7 @@ var scenarios = map[string]func(context.Context, *world) (result, error){
 		return issue(ctx, w, w.n, "ca", v1.ECDSAKeyAlgorithm)
 	},
 	"ca-rsa": func(ctx context.Context, w *world) (result, error) {
-		return issue(ctx, w, w.n, "ca", v1.RSAKeyAlgorithm)
+		return issue(ctx, w, w.rsaN, "ca", v1.RSAKeyAlgorithm)
 	},
 	"acme-dns01": acmeDNS01,
 	"settled":    settled,

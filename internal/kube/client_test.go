@@ -1,0 +1,59 @@
+package kube_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/internal/kube"
+)
+
+// behind is a cache that shows an old view for ever.
+type behind struct {
+	client.Client
+	view *corev1.Secret
+}
+
+func (b behind) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	b.view.DeepCopyInto(obj.(*corev1.Secret))
+	return nil
+}
+
+// live answers as the API server does: what it reads is put over what is there, as JSON is decoded.
+type live struct {
+	client.Reader
+	view *corev1.Secret
+}
+
+func (l live) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	into := obj.(*corev1.Secret)
+	if into.Annotations == nil {
+		into.Annotations = map[string]string{}
+	}
+	maps.Copy(into.Annotations, l.view.Annotations)
+	into.ResourceVersion = l.view.ResourceVersion
+	return nil
+}
+
+// What the cache showed last is not mixed into what the live read shows.
+func TestLiveReadIsNotMixedWithAnOldView(t *testing.T) {
+	meta := metav1.ObjectMeta{Namespace: "default", Name: "leaf", ResourceVersion: "1", Annotations: map[string]string{"old": "yes"}}
+	cached, current := &corev1.Secret{ObjectMeta: meta}, &corev1.Secret{ObjectMeta: meta}
+	current.ResourceVersion, current.Annotations = "2", map[string]string{"new": "yes"}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c := &kube.Client{Cached: behind{view: cached}, Live: live{view: current}, Writes: kube.NewWrites(), Now: func() time.Time { return now }}
+	c.Writes.Record(current, now.Add(-time.Minute))
+	got := &corev1.Secret{}
+	if err := c.Get(context.Background(), types.NamespacedName{Namespace: "default", Name: "leaf"}, got); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got.Annotations, current.Annotations) {
+		t.Errorf("annotations are %v, want %v", got.Annotations, current.Annotations)
+	}
+}
