@@ -32,11 +32,11 @@ func (t times) percentile(p int) time.Duration {
 
 // load creates n Certificates and waits until all are Ready.
 func (w *world) load(ctx context.Context, p *process, n int, prefix string, build func(i int) v1.CertificateSpec) (times, error) {
-	watcher, err := w.client.Watch(ctx, &v1.CertificateList{}, client.InNamespace(loadNamespace))
+	watcher, err := w.watchLoad(ctx)
 	if err != nil {
 		return times{}, err
 	}
-	defer watcher.Stop()
+	defer func() { watcher.Stop() }()
 	var mu sync.Mutex
 	created := map[string]time.Time{}
 	started := time.Now()
@@ -54,7 +54,13 @@ func (w *world) load(ctx context.Context, p *process, n int, prefix string, buil
 	done := map[string]bool{}
 	for len(result.each) < n {
 		select {
-		case event := <-watcher.ResultChan():
+		case event, open := <-watcher.ResultChan():
+			if !open {
+				if watcher, err = w.watchLoad(ctx); err != nil {
+					return result, err
+				}
+				continue
+			}
 			name, ready := readyName(event)
 			mu.Lock()
 			at, ours := created[name]
@@ -79,6 +85,12 @@ func (w *world) load(ctx context.Context, p *process, n int, prefix string, buil
 	}
 	result.all = time.Since(started)
 	return result, nil
+}
+
+// watchLoad watches the load. A new watch begins with what is there, so that one that the API server
+// ended can be replaced without a loss.
+func (w *world) watchLoad(ctx context.Context) (watch.Interface, error) {
+	return w.client.Watch(ctx, &v1.CertificateList{}, client.InNamespace(loadNamespace))
 }
 
 func readyName(event watch.Event) (string, bool) {
