@@ -37,54 +37,69 @@ func (w *world) load(ctx context.Context, p *process, n int, prefix string, buil
 		return times{}, err
 	}
 	defer func() { watcher.Stop() }()
-	var mu sync.Mutex
-	created := map[string]time.Time{}
+	seen := &tracker{prefix: prefix, n: n, created: map[string]time.Time{}, done: map[string]bool{}}
 	started := time.Now()
 	failed := make(chan error, 1)
-	go func() {
-		failed <- each(w.workers, n, func(i int) error {
-			name := fmt.Sprintf("%s-%d", prefix, i)
-			mu.Lock()
-			created[name] = time.Now()
-			mu.Unlock()
-			return w.client.Create(ctx, &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: loadNamespace, Name: name}, Spec: build(i)})
-		})
-	}()
-	result := times{}
-	done := map[string]bool{}
-	for len(result.each) < n {
+	go func() { failed <- each(w.workers, n, func(i int) error { return w.createOne(ctx, seen, i, build) }) }()
+	for len(seen.each) < n {
 		select {
 		case event, open := <-watcher.ResultChan():
 			if !open {
-				if watcher, err = w.watchLoad(ctx); err != nil {
-					return result, err
-				}
-				continue
+				watcher, err = w.watchLoad(ctx)
 			}
-			name, ready := readyName(event)
-			mu.Lock()
-			at, ours := created[name]
-			mu.Unlock()
-			if ready && ours && !done[name] {
-				done[name] = true
-				result.each = append(result.each, time.Since(at))
-				if len(result.each)%max(n/10, 1) == 0 {
-					fmt.Fprintf(os.Stderr, "%s: %d of %d ready\n", prefix, len(result.each), n)
-				}
-			}
-		case err := <-failed:
-			if err != nil {
-				return result, err
-			}
-		case err := <-p.exited:
-			p.exited <- err
-			return result, p.alive()
+			seen.note(event)
+		case err = <-failed:
+		case ended := <-p.exited:
+			p.exited <- ended
+			err = p.alive()
 		case <-ctx.Done():
-			return result, fmt.Errorf("%d of %d certificates are ready: %w", len(result.each), n, ctx.Err())
+			err = fmt.Errorf("%d of %d certificates are ready: %w", len(seen.each), n, ctx.Err())
+		}
+		if err != nil {
+			return times{}, err
 		}
 	}
-	result.all = time.Since(started)
-	return result, nil
+	return times{each: seen.each, all: time.Since(started)}, nil
+}
+
+func (w *world) createOne(ctx context.Context, seen *tracker, i int, build func(i int) v1.CertificateSpec) error {
+	name := fmt.Sprintf("%s-%d", seen.prefix, i)
+	seen.create(name)
+	return w.client.Create(ctx, &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: loadNamespace, Name: name}, Spec: build(i)})
+}
+
+// tracker knows since when each Certificate of a load exists, and how long those took that are Ready.
+type tracker struct {
+	prefix string
+	n      int
+
+	mu      sync.Mutex
+	created map[string]time.Time
+
+	// done and each belong to the watching side alone.
+	done map[string]bool
+	each []time.Duration
+}
+
+func (t *tracker) create(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.created[name] = time.Now()
+}
+
+func (t *tracker) note(event watch.Event) {
+	name, ready := readyName(event)
+	t.mu.Lock()
+	at, ours := t.created[name]
+	t.mu.Unlock()
+	if !ready || !ours || t.done[name] {
+		return
+	}
+	t.done[name] = true
+	t.each = append(t.each, time.Since(at))
+	if len(t.each)%max(t.n/10, 1) == 0 {
+		fmt.Fprintf(os.Stderr, "%s: %d of %d ready\n", t.prefix, len(t.each), t.n)
+	}
 }
 
 // watchLoad watches the load. A new watch begins with what is there, so that one that the API server
