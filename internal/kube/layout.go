@@ -31,6 +31,10 @@ const (
 	PKCS12TrustKey = "truststore.p12"
 )
 
+// extraKeys are all keys that the operator adds beyond the certificate itself, and so all that it may
+// ever take away again.
+var extraKeys = []string{DERKey, CombinedPEMKey, JKSKey, JKSTrustKey, PKCS12Key, PKCS12TrustKey}
+
 // Layout is what a target Secret is to hold.
 type Layout struct {
 	Names       api.Names
@@ -198,12 +202,14 @@ func (l Layout) authorities(secret *corev1.Secret) []*x509.Certificate {
 }
 
 // appliedTo reads what was put on the Secret before. An unreadable note is no note: then nothing is
-// taken away.
+// taken away. Anybody may have written it: it takes nothing away that the operator would not have put
+// there.
 func (l Layout) appliedTo(secret *corev1.Secret) applied {
 	var note applied
 	if err := json.Unmarshal([]byte(secret.Annotations[l.Names.Annotation.Applied]), &note); err != nil {
 		return applied{}
 	}
+	note.Data = slices.DeleteFunc(note.Data, func(key string) bool { return !slices.Contains(extraKeys, key) })
 	return note
 }
 

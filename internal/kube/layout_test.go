@@ -142,6 +142,21 @@ func TestOthersKeepWhatIsTheirs(t *testing.T) {
 }
 
 // Keeping a certificate leaves key and chain as they were found, byte for byte.
+// Whoever may edit the Secret may edit the note on it, too.
+func TestAForgedNoteTakesNothingAway(t *testing.T) {
+	l := layout(t)
+	secret := apply(t, l, nil)
+	secret.Data["theirs"] = []byte("kept")
+	secret.Annotations[names.Annotation.Applied] = `{"data":["tls.key","tls.crt","ca.crt","theirs"]}`
+	l.Issued = false
+	after := apply(t, l, secret)
+	for _, key := range []string{corev1.TLSPrivateKeyKey, corev1.TLSCertKey, kube.CAKey, "theirs"} {
+		if !bytes.Equal(after.Data[key], secret.Data[key]) {
+			t.Errorf("%s changed", key)
+		}
+	}
+}
+
 func TestKeepLeavesThePairAlone(t *testing.T) {
 	l := layout(t)
 	l.Issued = false
