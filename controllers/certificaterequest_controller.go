@@ -202,8 +202,8 @@ func (r *CertificateRequestReconciler) fail(status *v1.CertificateRequestStatus,
 	now := metav1.NewTime(r.Client.Now())
 	status.FailureTime = &now
 	ready.Reason, ready.Message = reason, failure.Message
-	if failure.Type != "" {
-		status.Error = &v1.Problem{Type: failure.Type, Detail: failure.Message, URL: failure.URL}
+	if problem := issuance.ProblemType(failure, ""); problem != "" {
+		status.Error = &v1.Problem{Type: problem, Detail: failure.Message, URL: failure.URL}
 	}
 }
 

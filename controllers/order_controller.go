@@ -17,6 +17,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
@@ -273,10 +274,7 @@ func (r *OrderReconciler) fail(ctx context.Context, pass *orderPass, state acmev
 	now := metav1.NewTime(r.Client.Now())
 	status := &pass.order.Status
 	status.State, status.Reason, status.FailureTime, status.NextAttemptTime = state, failure.Message, &now, nil
-	status.Error = &v1.Problem{Type: failure.Type, Detail: failure.Message, URL: failure.URL}
-	if status.Error.Type == "" {
-		status.Error.Type = failure.Reason
-	}
+	status.Error = &v1.Problem{Type: issuance.ProblemType(failure, failure.Reason), Detail: failure.Message, URL: failure.URL}
 	if err := r.writeStatus(ctx, pass); err != nil {
 		return err
 	}

@@ -120,7 +120,8 @@ type CertificateRequestStatus struct {
 	// +optional
 	CA []byte `json:"ca,omitempty"`
 
-	// Error is what the CA refused the request with, where it said something.
+	// Error is what the CA refused the request with, where it said something, or that the fault was on this
+	// side of it.
 	// +optional
 	Error *Problem `json:"error,omitempty"`
 

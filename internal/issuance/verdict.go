@@ -47,14 +47,28 @@ func refused(request *v1.CertificateRequest, reason, message, fallback string) *
 	return failure
 }
 
-// ClassOf says whose failure an ACME problem type (RFC 8555 section 6.7) is.
+// ProblemType is how the status of a request or an Order names a failure, so that ClassOf finds its class
+// again: the CA's own type where there is one, a word of ours for a fault on this side, and fallback for
+// any other.
+func ProblemType(failure *outcome.Error, fallback string) string {
+	switch {
+	case failure.Type != "":
+		return failure.Type
+	case failure.Class == outcome.ClassLocal:
+		return string(outcome.ClassLocal)
+	default:
+		return fallback
+	}
+}
+
+// ClassOf says whose failure a problem type is: one of ACME (RFC 8555 section 6.7) or one of ours.
 func ClassOf(problemType string) outcome.Class {
 	const prefix = "urn:ietf:params:acme:error:"
 	switch problemType {
 	case prefix + "caa", prefix + "compound", prefix + "connection", prefix + "dns", prefix + "incorrectResponse",
 		prefix + "tls", prefix + "unauthorized":
 		return outcome.ClassValidation
-	case prefix + "accountDoesNotExist":
+	case prefix + "accountDoesNotExist", string(outcome.ClassLocal):
 		return outcome.ClassLocal
 	default:
 		return outcome.ClassRefused

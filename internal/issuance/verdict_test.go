@@ -1,0 +1,41 @@
+package issuance_test
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/issuance"
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// How soon an attempt is made again follows from what the request's status says of the failure.
+func TestTheClassOfAFailureSurvivesTheRequest(t *testing.T) {
+	tests := map[string]struct {
+		failure *outcome.Error
+		wait    time.Duration
+	}{
+		"a fault on this side":    {outcome.Terminalf(outcome.ClassLocal, v1.ReasonFailed, "the key does not fit"), 5 * time.Second},
+		"a refusal":               {outcome.Terminalf(outcome.ClassRefused, v1.ReasonFailed, "no"), time.Minute},
+		"a CA's own word":         {&outcome.Error{Kind: outcome.Terminal, Class: outcome.ClassRefused, Type: "urn:ietf:params:acme:error:rejectedIdentifier"}, time.Minute},
+		"an account that is gone": {&outcome.Error{Kind: outcome.Terminal, Class: outcome.ClassLocal, Type: "urn:ietf:params:acme:error:accountDoesNotExist"}, 5 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			request, key := w.request(1, 1)
+			w.Key = key
+			w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "it failed")
+			if problem := issuance.ProblemType(test.failure, ""); problem != "" {
+				request.Status.Error = &v1.Problem{Type: problem}
+			}
+			plan := w.decide()
+			w.expect(plan, issuance.Fail, v1.ReasonFailed)
+			if got := plan.Recheck.Sub(w.Now); got != test.wait {
+				t.Errorf("the next attempt comes after %s, want %s", got, test.wait)
+			}
+		})
+	}
+}
