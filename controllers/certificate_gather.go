@@ -194,11 +194,12 @@ func notReady(issuer v1.GenericIssuer, ref v1.IssuerRef) string {
 	}
 }
 
-// unmet finds a keystore password that is not there. The Certificate is woken when it appears.
+// unmet finds a keystore password that is not there or cannot be read. The Certificate is woken when
+// that changes.
 func (r *CertificateReconciler) unmet(crt *v1.Certificate) (*issuance.Finding, error) {
 	r.Secrets.Keep(owner(v1.CertificateKind, client.ObjectKeyFromObject(crt)), passwordSecrets(crt)...)
 	_, err := r.passwords(crt)
-	if failure := outcome.From(err); failure != nil && failure.Kind == outcome.Invalid {
+	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
 		return &issuance.Finding{Reason: failure.Reason, Message: failure.Message}, nil
 	}
 	return nil, err

@@ -232,7 +232,7 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 // postpone ends a pass whose step failed: for good, or until the CA, the network or a person is ready.
 func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err error) (ctrl.Result, error) {
 	now := r.Client.Now()
-	failure := orderflow.Classify(err, now)
+	failure := pass.progress.Classify(err, now)
 	if failure.Reason == orderflow.ReasonAccountUnknown {
 		failure = r.doubt(pass, failure)
 	}

@@ -51,6 +51,8 @@ const (
 	ReasonSecretNotOurs = "SecretNotOurs"
 	// ReasonWriteRefused means that the API server refused to write the Secret or the request.
 	ReasonWriteRefused = "WriteRefused"
+	// ReasonSecretForbidden means that the operator may not read a Secret that is named.
+	ReasonSecretForbidden = "SecretForbidden"
 	// ReasonKeystorePasswordSecretNotFound means that a keystore's password is not there.
 	ReasonKeystorePasswordSecretNotFound = "KeystorePasswordSecretNotFound"
 	// ReasonIssuerNotFound means that the issuer does not exist.

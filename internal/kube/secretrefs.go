@@ -5,14 +5,20 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/outcome"
 )
 
@@ -37,6 +43,8 @@ type secretWatch struct {
 	synced <-chan struct{}
 	cancel context.CancelFunc
 	owners map[Owner]struct{}
+	// forbidden says that the API server last refused to show the Secret.
+	forbidden atomic.Bool
 }
 
 // NewSecretRefs makes it with no watches.
@@ -65,12 +73,17 @@ func (s *SecretRefs) Start(ctx context.Context) error {
 func (s *SecretRefs) NeedLeaderElection() bool { return true }
 
 // Get returns the Secret as its watch shows it, or nil if it does not exist. owner is woken when
-// that changes. While the watch is starting, the error is a Wait that its first answer ends.
+// that changes. While the watch is starting, the error is a Wait that its first answer ends; without the
+// right to read the Secret, it is a Wait that says so.
 func (s *SecretRefs) Get(owner Owner, name types.NamespacedName) (*corev1.Secret, error) {
 	s.mu.Lock()
 	watch := s.track(owner, name)
 	synced, store := watch.synced, watch.store
 	s.mu.Unlock()
+	if watch.forbidden.Load() {
+		return nil, outcome.WaitFor(v1.ReasonSecretForbidden,
+			"the operator may not read Secret %q: allow its service account to get, list and watch it in namespace %q", name.Name, name.Namespace)
+	}
 	select {
 	case <-synced:
 	default:
@@ -137,8 +150,7 @@ func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	watch.cancel = cancel
 	store, controller := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: cache.NewListWatchFromClient(s.clientset.CoreV1().RESTClient(), "secrets", name.Namespace,
-			fields.OneTermEqualSelector("metadata.name", name.Name)),
+		ListerWatcher: s.listerWatcher(name, watch),
 		ObjectType: &corev1.Secret{},
 		Transform:  stripManagedFields,
 		Handler: cache.ResourceEventHandlerFuncs{
@@ -158,6 +170,31 @@ func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
 		case <-ctx.Done():
 		}
 	}()
+}
+
+// listerWatcher reads one Secret, and takes note of whether the API server lets it.
+func (s *SecretRefs) listerWatcher(name types.NamespacedName, secret *secretWatch) cache.ListerWatcher {
+	result := cache.NewListWatchFromClient(s.clientset.CoreV1().RESTClient(), "secrets", name.Namespace,
+		fields.OneTermEqualSelector("metadata.name", name.Name))
+	list, follow := result.ListWithContextFunc, result.WatchFuncWithContext
+	result.ListWithContextFunc = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		answer, err := list(ctx, options)
+		s.noteAccess(name, secret, err)
+		return answer, err
+	}
+	result.WatchFuncWithContext = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		answer, err := follow(ctx, options)
+		s.noteAccess(name, secret, err)
+		return answer, err
+	}
+	return result
+}
+
+func (s *SecretRefs) noteAccess(name types.NamespacedName, secret *secretWatch, err error) {
+	forbidden := apierrors.IsForbidden(err)
+	if (forbidden || err == nil) && secret.forbidden.Swap(forbidden) != forbidden {
+		s.wake(name)
+	}
 }
 
 func (s *SecretRefs) wake(name types.NamespacedName) {

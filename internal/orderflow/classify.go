@@ -34,8 +34,9 @@ const (
 	longestRetryAfter = 24 * time.Hour
 	// shortestRetryAfter keeps a CA that asks us to come back at once from being called without end.
 	shortestRetryAfter = 5 * time.Second
-	// unavailableWait is the wait where a CA that is in trouble gives none.
-	unavailableWait = time.Minute
+	// unavailableWait is the wait where a CA that is in trouble gives none; it grows to longestUnavailable.
+	unavailableWait    = time.Minute
+	longestUnavailable = 15 * time.Minute
 	// limitedWait is the wait where a CA limits us and does not say for how long.
 	limitedWait = time.Hour
 )
@@ -109,6 +110,24 @@ func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
 	default:
 		return terminal(outcome.ClassRefused, ReasonCARefused, problem, detail)
 	}
+}
+
+// Classify is Classify for a call of an order. Where the CA is not there and named no time itself, the
+// wait grows from call to call, so that thousands of orders neither wear it down nor write their
+// statuses every minute.
+func (p *Progress) Classify(err error, now time.Time) *outcome.Error {
+	failure := Classify(err, now)
+	if failure.Reason == ReasonCAUnavailable && !namesTime(err) {
+		failure.At = now.Add(min(unavailableWait<<min(p.Outages, 10), longestUnavailable))
+		p.Outages++
+	}
+	return failure
+}
+
+// namesTime says whether the CA itself said when to come back.
+func namesTime(err error) bool {
+	problem, ok := acme.AsProblem(err)
+	return ok && !problem.RetryAfter.IsZero()
 }
 
 func waiting(reason string, at time.Time, message string, err error) *outcome.Error {

@@ -13,10 +13,11 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+func problem(kind acme.ProblemType, status int, retryAfter time.Time) error {
+	return fmt.Errorf("new order: %w", &acme.Problem{Type: kind, Status: status, Detail: "because", RetryAfter: retryAfter})
+}
+
 func TestClassify(t *testing.T) {
-	problem := func(kind acme.ProblemType, status int, retryAfter time.Time) error {
-		return fmt.Errorf("new order: %w", &acme.Problem{Type: kind, Status: status, Detail: "because", RetryAfter: retryAfter})
-	}
 	for name, test := range map[string]struct {
 		err  error
 		kind outcome.Kind
@@ -59,5 +60,24 @@ func TestRefusalKeepsWhatTheCASaid(t *testing.T) {
 	}, now)
 	if got.Type != string(acme.TypeUserActionRequired) || got.URL != "https://ca.test/terms" || got.Message != "userActionRequired: agree to the terms" {
 		t.Errorf("type %q, URL %q, message %q", got.Type, got.URL, got.Message)
+	}
+}
+
+// A CA that is not there is called less and less, until it answers; one that names a time is taken at its word.
+func TestWaitsForACAThatIsDownGrow(t *testing.T) {
+	down := &acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}
+	progress := orderflow.NewProgress()
+	wait := func(err error) time.Duration { return progress.Classify(err, now).At.Sub(now) }
+	for i, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+		if got := wait(down); got != want {
+			t.Errorf("outage %d: wait of %s, want %s", i+1, got, want)
+		}
+	}
+	if got := wait(problem(acme.TypeBlank, 503, now.Add(30*time.Second))); got != 30*time.Second {
+		t.Errorf("a CA that named half a minute is called after %s", got)
+	}
+	progress.Moved()
+	if got := wait(down); got != time.Minute {
+		t.Errorf("the first outage after an answer: wait of %s", got)
 	}
 }

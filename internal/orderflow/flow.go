@@ -69,6 +69,8 @@ type Progress struct {
 	// Polls counts the reads since something last changed; NextPoll is the earliest time of the next.
 	Polls    int
 	NextPoll time.Time
+	// Outages counts the calls in a row for which the CA was not there.
+	Outages int
 	// CheckNote is what the self-check last saw.
 	CheckNote string
 	// CleaningSince is when the first attempt to clean up was made.
@@ -91,11 +93,12 @@ func (p *Progress) Polled(retryAfter, now time.Time) {
 		wait = min(max(retryAfter.Sub(now), firstPoll), longestAsked)
 	}
 	p.Polls++
+	p.Outages = 0
 	p.NextPoll = now.Add(wait)
 }
 
 // Moved forgets the waits: something changed.
-func (p *Progress) Moved() { p.Polls, p.NextPoll = 0, time.Time{} }
+func (p *Progress) Moved() { p.Polls, p.NextPoll, p.Outages = 0, time.Time{}, 0 }
 
 // Snapshot is everything that the next step of an Order depends on.
 type Snapshot struct {
