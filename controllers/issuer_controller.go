@@ -41,6 +41,7 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 	err := r.Client.Get(ctx, request.NamespacedName, issuer)
 	if apierrors.IsNotFound(err) || err == nil && issuer.GetDeletionTimestamp() != nil {
 		r.Secrets.Keep(owner(r.Kind, request.NamespacedName))
+		r.Accounts.Forget(owner(r.Kind, request.NamespacedName))
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -62,6 +63,9 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 // check says why an issuer is ready, or returns what it waits for.
 func (r *IssuerReconciler) check(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
 	spec := issuer.GetSpec()
+	if spec.ACME == nil {
+		r.Accounts.Forget(backend.IssuerOwner(issuer))
+	}
 	switch {
 	case spec.SelfSigned != nil:
 		r.Secrets.Keep(backend.IssuerOwner(issuer))

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,19 +32,14 @@ func options(workers int) controller.Options {
 // SetupWithManager wakes a Certificate by itself, its requests, its Secrets, Certificates that share
 // its Secret, its issuer and the Secrets that its issuer or keystores name.
 func (r *CertificateReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	byIssuer := r.dependents(v1.IssuerKind)
-	byClusterIssuer := r.dependents(v1.ClusterIssuerKind)
-	return ctrl.NewControllerManagedBy(mgr).
+	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateList{} }, waits: always}
+	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&v1.Certificate{}).
 		Owns(&v1.CertificateRequest{}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1.Certificate{}, handler.OnlyControllerOwner())).
 		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf)).
-		Watches(&v1.Issuer{}, mapIssuer(v1.IssuerKind, byIssuer), builder.WithPredicates(issuerChanged)).
-		Watches(&v1.ClusterIssuer{}, mapIssuer(v1.ClusterIssuerKind, byClusterIssuer), builder.WithPredicates(issuerChanged)).
 		WatchesRawSource(r.Secrets.Source(v1.CertificateKind, kube.Itself)).
-		WatchesRawSource(r.Secrets.Source(v1.IssuerKind, byIssuer)).
-		WatchesRawSource(r.Secrets.Source(v1.ClusterIssuerKind, byClusterIssuer)).
 		WithOptions(options(workers)).
 		Complete(r)
 }
@@ -75,33 +72,48 @@ func (r *CertificateReconciler) bySecret(ctx context.Context, namespace, secretN
 	return requests
 }
 
-// dependents finds the Certificates of an issuer.
-func (r *CertificateReconciler) dependents(kind string) func(context.Context, kube.Owner) []reconcile.Request {
+// issuerUsers are the objects of one kind that an issuer's change, or that of a Secret it names, can bring on.
+type issuerUsers struct {
+	reader client.Reader
+	// list makes an empty list of the kind.
+	list func() client.ObjectList
+	// waits says whether an object still depends on its issuer.
+	waits func(client.Object) bool
+}
+
+func always(client.Object) bool { return true }
+
+// watch adds the watches of both kinds of issuer and of their Secrets.
+func (u issuerUsers) watch(b *builder.Builder, secrets *kube.SecretRefs) *builder.Builder {
+	for kind, issuer := range map[string]client.Object{v1.IssuerKind: &v1.Issuer{}, v1.ClusterIssuerKind: &v1.ClusterIssuer{}} {
+		users := u.of(kind)
+		woken := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, issuer client.Object) []reconcile.Request {
+			return users(ctx, owner(kind, client.ObjectKeyFromObject(issuer)))
+		})
+		b = b.Watches(issuer, woken, builder.WithPredicates(issuerChanged)).WatchesRawSource(secrets.Source(kind, users))
+	}
+	return b
+}
+
+// of finds the users of an issuer of a kind.
+func (u issuerUsers) of(kind string) func(context.Context, kube.Owner) []reconcile.Request {
 	return func(ctx context.Context, issuer kube.Owner) []reconcile.Request {
-		var list v1.CertificateList
-		if err := r.Client.Cached.List(ctx, &list, issuedBy(kind, issuer)...); err != nil {
+		list := u.list()
+		err := u.reader.List(ctx, list, client.InNamespace(issuer.Namespace),
+			client.MatchingFields{kube.IndexIssuer: kube.IssuerKey(kind, issuer.Name)}, client.UnsafeDisableDeepCopy)
+		if err != nil {
 			return nil
 		}
-		requests := make([]reconcile.Request, len(list.Items))
-		for i := range list.Items {
-			requests[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
-		}
+		var requests []reconcile.Request
+		// Our own function returns no error, and the list is one.
+		_ = meta.EachListItem(list, func(item runtime.Object) error {
+			if object, ok := item.(client.Object); ok && u.waits(object) {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object)})
+			}
+			return nil
+		})
 		return requests
 	}
-}
-
-func issuedBy(kind string, issuer kube.Owner) []client.ListOption {
-	return []client.ListOption{
-		client.InNamespace(issuer.Namespace),
-		client.MatchingFields{kube.IndexIssuer: kube.IssuerKey(kind, issuer.Name)},
-		client.UnsafeDisableDeepCopy,
-	}
-}
-
-func mapIssuer(kind string, dependents func(context.Context, kube.Owner) []reconcile.Request) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, issuer client.Object) []reconcile.Request {
-		return dependents(ctx, owner(kind, client.ObjectKeyFromObject(issuer)))
-	})
 }
 
 // issuerChanged passes what can matter to those who use an issuer. An issuer that was there before
@@ -118,34 +130,18 @@ var issuerChanged = predicate.Funcs{
 
 // SetupWithManager wakes a request by itself, its Order, its issuer and the Secrets that this names.
 func (r *CertificateRequestReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	byIssuer, byClusterIssuer := r.pending(v1.IssuerKind), r.pending(v1.ClusterIssuerKind)
-	return ctrl.NewControllerManagedBy(mgr).
+	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateRequestList{} }, waits: isUnderWay}
+	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&v1.CertificateRequest{}).
 		Owns(&acmev1.Order{}).
-		Watches(&v1.Issuer{}, mapIssuer(v1.IssuerKind, byIssuer), builder.WithPredicates(issuerChanged)).
-		Watches(&v1.ClusterIssuer{}, mapIssuer(v1.ClusterIssuerKind, byClusterIssuer), builder.WithPredicates(issuerChanged)).
 		WatchesRawSource(r.Secrets.Source(v1.CertificateRequestKind, kube.Itself)).
-		WatchesRawSource(r.Secrets.Source(v1.IssuerKind, byIssuer)).
-		WatchesRawSource(r.Secrets.Source(v1.ClusterIssuerKind, byClusterIssuer)).
 		WithOptions(options(workers)).
 		Complete(r)
 }
 
-// pending finds the requests of an issuer that still wait.
-func (r *CertificateRequestReconciler) pending(kind string) func(context.Context, kube.Owner) []reconcile.Request {
-	return func(ctx context.Context, issuer kube.Owner) []reconcile.Request {
-		var list v1.CertificateRequestList
-		if err := r.Client.Cached.List(ctx, &list, issuedBy(kind, issuer)...); err != nil {
-			return nil
-		}
-		var requests []reconcile.Request
-		for i := range list.Items {
-			if !finished(&list.Items[i]) {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return requests
-	}
+func isUnderWay(object client.Object) bool {
+	request, ok := object.(*v1.CertificateRequest)
+	return ok && !finished(request)
 }
 
 // SetupWithManager wakes an issuer by itself, the Secrets it names, and doubts about its account.
@@ -161,31 +157,15 @@ func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 // SetupWithManager wakes an Order by itself, by its issuer, and by the Secrets that its solvers or its
 // issuer name.
 func (r *OrderReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	byIssuer, byClusterIssuer := r.pending(v1.IssuerKind), r.pending(v1.ClusterIssuerKind)
-	return ctrl.NewControllerManagedBy(mgr).
+	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &acmev1.OrderList{} }, waits: isAtWork}
+	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&acmev1.Order{}).
-		Watches(&v1.Issuer{}, mapIssuer(v1.IssuerKind, byIssuer), builder.WithPredicates(issuerChanged)).
-		Watches(&v1.ClusterIssuer{}, mapIssuer(v1.ClusterIssuerKind, byClusterIssuer), builder.WithPredicates(issuerChanged)).
 		WatchesRawSource(r.Secrets.Source(orderKind, kube.Itself)).
-		WatchesRawSource(r.Secrets.Source(v1.IssuerKind, byIssuer)).
-		WatchesRawSource(r.Secrets.Source(v1.ClusterIssuerKind, byClusterIssuer)).
 		WithOptions(options(workers)).
 		Complete(r)
 }
 
-// pending finds the Orders of an issuer that are still at work.
-func (r *OrderReconciler) pending(kind string) func(context.Context, kube.Owner) []reconcile.Request {
-	return func(ctx context.Context, issuer kube.Owner) []reconcile.Request {
-		var list acmev1.OrderList
-		if err := r.Client.Cached.List(ctx, &list, issuedBy(kind, issuer)...); err != nil {
-			return nil
-		}
-		var requests []reconcile.Request
-		for i := range list.Items {
-			if !list.Items[i].Status.State.IsFinal() || len(list.Items[i].Finalizers) > 0 {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return requests
-	}
+func isAtWork(object client.Object) bool {
+	order, ok := object.(*acmev1.Order)
+	return ok && (!order.Status.State.IsFinal() || len(order.Finalizers) > 0)
 }

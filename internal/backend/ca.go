@@ -46,12 +46,20 @@ func IssuerOwner(issuer v1.GenericIssuer) kube.Owner {
 	return kube.Owner{Kind: kind, NamespacedName: types.NamespacedName{Namespace: issuer.GetNamespace(), Name: issuer.GetName()}}
 }
 
-// Signers gives the CA key pairs in Secrets, and reads each version of a Secret once.
+// Signers gives the CA key pairs in Secrets, and reads each version of a Secret once. A key pair is held as
+// long as its Secret is watched.
 type Signers struct {
-	Secrets *kube.SecretRefs
+	secrets *kube.SecretRefs
 
 	mu     sync.Mutex
 	parsed map[types.NamespacedName]parsedSigner
+}
+
+// NewSigners makes it with no key pairs.
+func NewSigners(secrets *kube.SecretRefs) *Signers {
+	signers := &Signers{secrets: secrets, parsed: map[types.NamespacedName]parsedSigner{}}
+	secrets.OnRelease(signers.forget)
+	return signers
 }
 
 type parsedSigner struct {
@@ -63,7 +71,7 @@ type parsedSigner struct {
 // Get returns the key pair in a Secret. A Secret that is missing or unusable is a Wait: owner is
 // woken when it changes.
 func (s *Signers) Get(owner kube.Owner, name types.NamespacedName) (*pki.Signer, error) {
-	secret, err := s.Secrets.Get(owner, name)
+	secret, err := s.secrets.Get(owner, name)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +88,6 @@ func (s *Signers) Get(owner kube.Owner, name types.NamespacedName) (*pki.Signer,
 	signer, err := pki.ParseSigner(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey], secret.Data[kube.CAKey])
 	if err != nil {
 		err = outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "Secret %q cannot be used as a CA: %v", name.Name, err)
-	}
-	if s.parsed == nil {
-		s.parsed = map[types.NamespacedName]parsedSigner{}
 	}
 	s.parsed[name] = parsedSigner{version: version, signer: signer, err: err}
 	return signer, err

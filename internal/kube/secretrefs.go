@@ -34,6 +34,8 @@ type SecretRefs struct {
 	ctx     context.Context // set by Start; the life of every watch
 	watches map[types.NamespacedName]*secretWatch
 	owners  map[Owner]map[types.NamespacedName]struct{}
+	// released are told of every watch that ends.
+	released []func(types.NamespacedName)
 
 	*Waker
 }
@@ -55,6 +57,12 @@ func NewSecretRefs(clientset kubernetes.Interface) *SecretRefs {
 		owners:    map[Owner]map[types.NamespacedName]struct{}{},
 		Waker:     &Waker{},
 	}
+}
+
+// OnRelease has a function called with the name of each Secret that nobody names any more, to drop what was
+// made of it. It must be set before the first Get, and must not call back.
+func (s *SecretRefs) OnRelease(released func(types.NamespacedName)) {
+	s.released = append(s.released, released)
 }
 
 // Start runs until ctx ends, and the watches with it.
@@ -143,6 +151,9 @@ func (s *SecretRefs) release(owner Owner, name types.NamespacedName) {
 	if watch.cancel != nil {
 		watch.cancel()
 	}
+	for _, released := range s.released {
+		released(name)
+	}
 }
 
 // run starts the watch of one Secret; the lock is held.
@@ -151,8 +162,8 @@ func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
 	watch.cancel = cancel
 	store, controller := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: s.listerWatcher(name, watch),
-		ObjectType: &corev1.Secret{},
-		Transform:  stripManagedFields,
+		ObjectType:    &corev1.Secret{},
+		Transform:     stripManagedFields,
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(any) { s.wake(name) },
 			UpdateFunc: func(any, any) { s.wake(name) },

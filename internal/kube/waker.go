@@ -27,20 +27,33 @@ type Waker struct {
 
 // Source is woken for owners of one kind, with the requests that requests gives for each.
 func (w *Waker) Source(kind string, requests func(context.Context, Owner) []reconcile.Request) source.Source {
-	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.queues == nil {
-			w.queues = map[string][]func(Owner){}
-		}
-		w.queues[kind] = append(w.queues[kind], func(owner Owner) {
-			for _, request := range requests(ctx, owner) {
-				queue.Add(request)
-			}
-		})
-		return nil
-	})
+	return &wakes{waker: w, kind: kind, requests: requests}
 }
+
+// wakes implements source.Source.
+type wakes struct {
+	waker    *Waker
+	kind     string
+	requests func(context.Context, Owner) []reconcile.Request
+}
+
+// Start implements source.Source.
+func (s *wakes) Start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	s.waker.mu.Lock()
+	defer s.waker.mu.Unlock()
+	if s.waker.queues == nil {
+		s.waker.queues = map[string][]func(Owner){}
+	}
+	s.waker.queues[s.kind] = append(s.waker.queues[s.kind], func(owner Owner) {
+		for _, request := range s.requests(ctx, owner) {
+			queue.Add(request)
+		}
+	})
+	return nil
+}
+
+// String names the source in logs.
+func (s *wakes) String() string { return "wake-ups for " + s.kind }
 
 // Itself is the request for the owner.
 func Itself(_ context.Context, owner Owner) []reconcile.Request {
