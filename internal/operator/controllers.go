@@ -3,6 +3,8 @@ package operator
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -50,7 +52,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	if p.metrics, err = registerMetrics(mgr, names, options.SharedProcess); err != nil {
 		return nil, err
 	}
-	p.signers = &backend.Signers{Secrets: p.secrets}
+	p.signers = backend.NewSigners(p.secrets)
 	p.accounts = &backend.Accounts{
 		Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
 		UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
@@ -74,6 +76,12 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 		func() error { return p.certificates().SetupWithManager(mgr, workers) },
 		func() error { return p.requests().SetupWithManager(mgr, workers) },
 		func() error { return p.orders().SetupWithManager(mgr, workers) },
+		func() error {
+			if p.options.IssuerKindsConfigMap == "" {
+				return nil
+			}
+			return p.issuerKinds(mgr.GetRESTMapper()).SetupWithManager(mgr)
+		},
 	} {
 		if err := setup(); err != nil {
 			return err
@@ -109,6 +117,13 @@ func (p *parts) requests() *controllers.CertificateRequestReconciler {
 			ACME:       &backend.ACME{Names: p.names, Client: p.client},
 		},
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
+	}
+}
+
+func (p *parts) issuerKinds(mapper meta.RESTMapper) *controllers.IssuerKindsReconciler {
+	return &controllers.IssuerKindsReconciler{
+		Names: p.names, Client: p.client, Mapper: mapper,
+		ConfigMap: types.NamespacedName{Namespace: p.options.OwnNamespace, Name: p.options.IssuerKindsConfigMap},
 	}
 }
 
