@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,12 +11,8 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/orderflow"
-	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/solver"
 )
-
-// cleanUpDeadline is how long clean-up is tried: then the Order goes, and an event names what is left.
-const cleanUpDeadline = 5 * time.Minute
 
 // challenges are the authorizations with these URLs.
 func (p *orderPass) challenges(urls []string) []*acmev1.Authorization {
@@ -46,12 +41,12 @@ func (r *OrderReconciler) secretNamespace(pass *orderPass) string {
 	return pass.order.Namespace
 }
 
-// present puts answers in place. The finalizer comes first, where an answer outside of the cluster
-// has to be taken away again.
+// present puts answers in place. Where an answer outside of the cluster has to be taken away again, the
+// finalizer comes first, and then what the clean-up will need.
 func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []string) error {
 	for _, authorization := range pass.challenges(urls) {
 		if authorization.Challenge.Type == acmev1.DNS01 {
-			if err := r.setFinalizer(ctx, pass, true); err != nil {
+			if err := r.prepareCleanUp(ctx, pass); err != nil {
 				return err
 			}
 		}
@@ -123,52 +118,5 @@ func (r *OrderReconciler) acceptedBefore(ctx context.Context, pass *orderPass, a
 	if seen.Status == acme.AuthorizationPending && !orderflow.Begun(seen, authorization.Challenge) {
 		return refusal
 	}
-	return nil
-}
-
-// cleanUp takes every answer away, by exact name and value, and then the finalizer.
-func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
-	now := r.Client.Now()
-	if pass.progress.CleaningSince.IsZero() {
-		pass.progress.CleaningSince = now
-	}
-	var failures []error
-	for i := range pass.order.Status.Authorizations {
-		authorization := &pass.order.Status.Authorizations[i]
-		if authorization.Challenge == nil {
-			continue
-		}
-		if err := r.Solvers.CleanUp(ctx, r.challenge(pass, authorization)); err != nil {
-			failures = append(failures, fmt.Errorf("the answer for %q is still there: %w", authorization.Identifier, err))
-		}
-	}
-	if err := errors.Join(failures...); err != nil {
-		if now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
-			pass.progress.Polled(time.Time{}, now)
-			return outcome.WaitUntil(pass.progress.NextPoll, "CleanUpError", "%v", err)
-		}
-		r.Events.LeftOver(pass.order, err.Error())
-	}
-	return r.setFinalizer(ctx, pass, false)
-}
-
-// setFinalizer holds the Order back as long as something of it is outside of the cluster.
-func (r *OrderReconciler) setFinalizer(ctx context.Context, pass *orderPass, wanted bool) error {
-	has := slices.Contains(pass.order.Finalizers, r.Names.OrderFinalizer)
-	if has == wanted {
-		return nil
-	}
-	updated := pass.order.DeepCopy()
-	if wanted {
-		updated.Finalizers = append(updated.Finalizers, r.Names.OrderFinalizer)
-	} else {
-		updated.Finalizers = slices.DeleteFunc(updated.Finalizers, func(f string) bool { return f == r.Names.OrderFinalizer })
-	}
-	if err := r.Client.Update(ctx, updated); err != nil {
-		return err
-	}
-	// The answer carries the status that the API server has; the working copy may be ahead of it.
-	updated.Status = pass.order.Status
-	pass.order = updated
 	return nil
 }

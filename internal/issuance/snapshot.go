@@ -57,19 +57,19 @@ func Revision(crt *v1.Certificate) int {
 // RequestName is the name of the request of an attempt. It carries the number so that what an earlier attempt left behind is never taken for
 // this one's.
 func RequestName(crt *v1.Certificate, attempt int64) string {
-	return childName(crt.Name, "-"+strconv.FormatInt(attempt, 10))
+	return ChildName(crt.Name, "-"+strconv.FormatInt(attempt, 10))
 }
 
 // StagedKeyName is the name of the Secret that holds the key of an attempt under way.
 func StagedKeyName(crt *v1.Certificate, attempt int64) string {
-	return childName(crt.Name, "-"+strconv.FormatInt(attempt, 10)+"-key")
+	return ChildName(crt.Name, "-"+strconv.FormatInt(attempt, 10)+"-key")
 }
 
 // longestName is the limit of object names, which are DNS subdomains.
 const longestName = 253
 
-// childName appends suffix, with the middle replaced by a hash where the whole would be too long.
-func childName(name, suffix string) string {
+// ChildName is a name for what belongs to an object: it appends suffix, with the middle replaced by a hash where the whole would be too long.
+func ChildName(name, suffix string) string {
 	if len(name)+len(suffix) <= longestName {
 		return name + suffix
 	}

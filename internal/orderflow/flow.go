@@ -73,6 +73,8 @@ type Progress struct {
 	Outages int
 	// CheckNote is what the self-check last saw.
 	CheckNote string
+	// CredentialsKept says that what the clean-up needs is in a place of its own.
+	CredentialsKept bool
 	// CleaningSince is when the first attempt to clean up was made.
 	CleaningSince time.Time
 }

@@ -33,6 +33,9 @@ type Challenge struct {
 	Progress *acmev1.ChallengeProgress
 	// SecretNamespace is where the Secrets are that the solver names.
 	SecretNamespace string
+	// Kept are the credentials that Credentials gave when the answer was put in place, for a clean-up that
+	// finds their Secrets gone.
+	Kept map[string][]byte
 }
 
 // Solvers answers challenges.
@@ -145,20 +148,49 @@ func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.
 		TSIGKeyName: spec.TSIGKeyName, TSIGAlgorithm: spec.TSIGAlgorithm,
 	}
 	if ref := spec.TSIGSecretSecretRef; ref != nil {
-		secret, err := s.Secrets.Get(challenge.Owner, types.NamespacedName{Namespace: challenge.SecretNamespace, Name: ref.Name})
+		secret, err := s.credential(challenge, *ref)
 		if err != nil {
 			return nil, err
 		}
-		if secret == nil || len(secret.Data[ref.Key]) == 0 {
-			return nil, outcome.WaitFor(v1.ReasonInvalidSolver, "waiting for the TSIG secret: Secret %q needs a key %q", ref.Name, ref.Key)
-		}
-		config.TSIGSecret = string(secret.Data[ref.Key])
+		config.TSIGSecret = string(secret)
 	}
 	provider, err := rfc2136.New(config)
 	if err != nil {
 		return nil, outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "solver rfc2136: %v", err)
 	}
 	return provider, nil
+}
+
+// Credentials are what the solver's Secrets hold that a clean-up needs, by names of their own.
+func (s *Solvers) Credentials(challenge Challenge) (map[string][]byte, error) {
+	solver := challenge.Progress.Solver
+	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil || solver.DNS01.RFC2136.TSIGSecretSecretRef == nil {
+		return nil, nil
+	}
+	ref := *solver.DNS01.RFC2136.TSIGSecretSecretRef
+	value, err := s.credential(challenge, ref)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{keptName(ref): value}, nil
+}
+
+// keptName is unique, and a key that a Secret may have: no name of a Secret has two dots in a row.
+func keptName(ref v1.SecretKeySelector) string { return ref.Name + ".." + ref.Key }
+
+// credential reads a Secret that the solver names or, where that is gone, what was kept of it.
+func (s *Solvers) credential(challenge Challenge, ref v1.SecretKeySelector) ([]byte, error) {
+	secret, err := s.Secrets.Get(challenge.Owner, types.NamespacedName{Namespace: challenge.SecretNamespace, Name: ref.Name})
+	if secret != nil && len(secret.Data[ref.Key]) > 0 {
+		return secret.Data[ref.Key], nil
+	}
+	if kept := challenge.Kept[keptName(ref)]; len(kept) > 0 && !outcome.IsMomentary(err) {
+		return kept, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, outcome.WaitFor(v1.ReasonInvalidSolver, "waiting for the solver's credentials: Secret %q needs a key %q", ref.Name, ref.Key)
 }
 
 func (s *Solvers) resolver(solver *v1.ACMESolver) dns01.Resolver {

@@ -1,0 +1,164 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	"github.com/certwright/certwright/internal/issuance"
+	"github.com/certwright/certwright/internal/outcome"
+)
+
+// cleanUpDeadline is how long clean-up is tried: then the Order goes, and an event names what is left.
+const cleanUpDeadline = 5 * time.Minute
+
+// prepareCleanUp makes sure, before the first answer goes out of the cluster, that it can be taken away
+// again: the Order stays until that is done, and so does a copy of what the solvers need for it.
+func (r *OrderReconciler) prepareCleanUp(ctx context.Context, pass *orderPass) error {
+	if err := r.setFinalizer(ctx, pass, true); err != nil {
+		return err
+	}
+	if pass.progress.CredentialsKept || r.secretNamespace(pass) != pass.order.Namespace {
+		return nil
+	}
+	if err := r.keepCredentials(ctx, pass); err != nil {
+		return err
+	}
+	pass.progress.CredentialsKept = true
+	return nil
+}
+
+// keepCredentials copies the credentials of the Order's solvers to a Secret beside it that has the Order's
+// own finalizer. The deletion of a namespace takes Secrets before it waits for Orders. It is made only
+// where the Secrets are in the Order's namespace: those of ClusterIssuers are not reached.
+func (r *OrderReconciler) keepCredentials(ctx context.Context, pass *orderPass) error {
+	data := map[string][]byte{}
+	for i := range pass.order.Status.Authorizations {
+		if authorization := &pass.order.Status.Authorizations[i]; authorization.Challenge != nil {
+			credentials, err := r.Solvers.Credentials(r.challenge(pass, authorization))
+			if err != nil {
+				return err
+			}
+			maps.Copy(data, credentials)
+		}
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	owner := metav1.NewControllerRef(pass.order, r.Names.ACMEGroupVersion.WithKind(orderKind))
+	// The finalizer of the Secret is enough to hold it.
+	owner.BlockOwnerDeletion = nil
+	err := r.Client.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: credentialsName(pass.order), Namespace: pass.order.Namespace,
+			Labels:          map[string]string{r.Names.Label.Managed: "true"},
+			Finalizers:      []string{r.Names.OrderFinalizer},
+			OwnerReferences: []metav1.OwnerReference{*owner},
+		},
+		Immutable: ptr.To(true),
+		Data:      data,
+	})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("keeping what the clean-up will need: %w", err)
+	}
+	return nil
+}
+
+// credentialsName cannot be anybody else's: it holds the Order's UID.
+func credentialsName(order *acmev1.Order) string {
+	return issuance.ChildName(order.Name, "-clean-up-"+string(order.UID))
+}
+
+// credentials are what was kept for the clean-up, nil if nothing was.
+func (r *OrderReconciler) credentials(ctx context.Context, pass *orderPass) (*corev1.Secret, error) {
+	kept := &corev1.Secret{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: pass.order.Namespace, Name: credentialsName(pass.order)}, kept)
+	if apierrors.IsNotFound(err) || err == nil && !metav1.IsControlledBy(kept, pass.order) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// dropCredentials deletes what was kept for the clean-up.
+func (r *OrderReconciler) dropCredentials(ctx context.Context, kept *corev1.Secret) error {
+	if kept == nil {
+		return nil
+	}
+	freed := kept.DeepCopy()
+	freed.Finalizers = slices.DeleteFunc(freed.Finalizers, func(f string) bool { return f == r.Names.OrderFinalizer })
+	if err := r.Client.Update(ctx, freed); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return r.Client.Delete(ctx, freed)
+}
+
+// cleanUp takes every answer away, by exact name and value, and then the finalizer.
+func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
+	now := r.Client.Now()
+	if pass.progress.CleaningSince.IsZero() {
+		pass.progress.CleaningSince = now
+	}
+	kept, err := r.credentials(ctx, pass)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for i := range pass.order.Status.Authorizations {
+		authorization := &pass.order.Status.Authorizations[i]
+		if authorization.Challenge == nil {
+			continue
+		}
+		challenge := r.challenge(pass, authorization)
+		if kept != nil {
+			challenge.Kept = kept.Data
+		}
+		if err := r.Solvers.CleanUp(ctx, challenge); err != nil {
+			failures = append(failures, fmt.Errorf("the answer for %q is still there: %w", authorization.Identifier, err))
+		}
+	}
+	if err := errors.Join(failures...); err != nil {
+		if now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
+			pass.progress.Polled(time.Time{}, now)
+			return outcome.WaitUntil(pass.progress.NextPoll, "CleanUpError", "%v", err)
+		}
+		r.Events.LeftOver(pass.order, err.Error())
+	}
+	if err := r.dropCredentials(ctx, kept); err != nil {
+		return err
+	}
+	return r.setFinalizer(ctx, pass, false)
+}
+
+// setFinalizer holds the Order back as long as something of it is outside of the cluster.
+func (r *OrderReconciler) setFinalizer(ctx context.Context, pass *orderPass, wanted bool) error {
+	has := slices.Contains(pass.order.Finalizers, r.Names.OrderFinalizer)
+	if has == wanted {
+		return nil
+	}
+	updated := pass.order.DeepCopy()
+	if wanted {
+		updated.Finalizers = append(updated.Finalizers, r.Names.OrderFinalizer)
+	} else {
+		updated.Finalizers = slices.DeleteFunc(updated.Finalizers, func(f string) bool { return f == r.Names.OrderFinalizer })
+	}
+	if err := r.Client.Update(ctx, updated); err != nil {
+		return err
+	}
+	// The answer carries the status that the API server has; the working copy may be ahead of it.
+	updated.Status = pass.order.Status
+	pass.order = updated
+	return nil
+}
