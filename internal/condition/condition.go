@@ -6,6 +6,7 @@ package condition
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,11 +29,19 @@ func IsTrue(conditions []v1.Condition, conditionType string) bool {
 	return c != nil && c.Status == metav1.ConditionTrue
 }
 
+// Limits of what the API server takes, in bytes. Messages quote what others wrote, and a status that is
+// refused for its length would be written again for ever.
+const (
+	longestReason  = 1024
+	longestMessage = 32768
+)
+
 // Set puts c into conditions. The transition time moves only with the status, as the Kubernetes API
 // conventions have it, so that setting the same condition again changes nothing.
 func Set(conditions []v1.Condition, c v1.Condition, now time.Time) []v1.Condition {
 	stamp := metav1.NewTime(now.Truncate(time.Second))
 	c.LastTransitionTime = &stamp
+	c.Reason, c.Message = Bounded(c.Reason, longestReason), Bounded(c.Message, longestMessage)
 	result := slices.Clone(conditions)
 	old := Get(result, c.Type)
 	if old == nil {
@@ -48,4 +57,17 @@ func Set(conditions []v1.Condition, c v1.Condition, now time.Time) []v1.Conditio
 // Remove takes the condition of a type out.
 func Remove(conditions []v1.Condition, conditionType string) []v1.Condition {
 	return slices.DeleteFunc(slices.Clone(conditions), func(c v1.Condition) bool { return c.Type == conditionType })
+}
+
+// Bounded is text, cut off between two characters if it has more than limit bytes.
+func Bounded(text string, limit int) string {
+	const cut = "…"
+	if len(text) <= limit {
+		return text
+	}
+	end := limit - len(cut)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + cut
 }

@@ -1,8 +1,10 @@
 package condition_test
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +32,17 @@ func TestSetMovesTheTransitionTimeWithTheStatusOnly(t *testing.T) {
 	}
 	if left := condition.Remove(same, v1.ConditionReady); len(left) != 0 || len(same) != 1 {
 		t.Errorf("left %v of %v", left, same)
+	}
+}
+
+// What others wrote never makes a status that the API server refuses.
+func TestSetBoundsWhatItIsGiven(t *testing.T) {
+	long := strings.Repeat("é", 20000)
+	set := condition.Set(nil, v1.Condition{Type: v1.ConditionReady, Reason: long, Message: long}, now)[0]
+	for text, limit := range map[string]int{set.Reason: 1024, set.Message: 32768} {
+		if len(text) > limit || len(text) < limit-3 || !utf8.ValidString(text) {
+			t.Errorf("%d bytes of at most %d, valid %t", len(text), limit, utf8.ValidString(text))
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
+
+	"github.com/certwright/certwright/internal/condition"
 )
 
 // Events is where every event of the operator is worded. Events are sent on change only.
@@ -55,11 +57,8 @@ func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
 }
 
-// bounded keeps a note within what the events API accepts (1024 bytes).
+// bounded keeps a note within what the events API accepts.
 func bounded(message string) string {
-	const limit = 1000
-	if len(message) <= limit {
-		return message
-	}
-	return message[:limit] + "…"
+	const limit = 1024
+	return condition.Bounded(message, limit)
 }
