@@ -236,7 +236,7 @@ const (
 // both or not at all.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.tsigKeyName) && size(self.tsigKeyName) > 0) == has(self.tsigSecretSecretRef)",message="updates are signed with a key and its name: set both tsigKeyName and tsigSecretSecretRef, or neither"
-// +kubebuilder:validation:XValidation:rule="!has(self.tsigAlgorithm) || size(self.tsigAlgorithm) == 0 || self.tsigAlgorithm.upperAscii() in ['HMACMD5', 'HMACSHA1', 'HMACSHA256', 'HMACSHA512']",message="tsigAlgorithm must be one of HMACMD5, HMACSHA1, HMACSHA256 and HMACSHA512"
+// +kubebuilder:validation:XValidation:rule="!has(self.tsigAlgorithm) || size(self.tsigAlgorithm) == 0 || self.tsigAlgorithm.upperAscii() in ['HMACMD5', 'HMACSHA1', 'HMACSHA224', 'HMACSHA256', 'HMACSHA384', 'HMACSHA512']",message="tsigAlgorithm must be one of HMACMD5, HMACSHA1, HMACSHA224, HMACSHA256, HMACSHA384 and HMACSHA512"
 type RFC2136Provider struct {
 	// Nameserver is the server's address as host or host:port. The default port is 53; an IPv6 address is
 	// written in brackets.
@@ -251,7 +251,8 @@ type RFC2136Provider struct {
 	// +optional
 	TSIGKeyName string `json:"tsigKeyName,omitempty"`
 
-	// TSIGAlgorithm is HMACMD5 (the default), HMACSHA1, HMACSHA256 or HMACSHA512, in any case of letters.
+	// TSIGAlgorithm is HMACMD5 (the default), HMACSHA1, HMACSHA224, HMACSHA256, HMACSHA384 or HMACSHA512, in
+	// any case of letters.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
 	TSIGAlgorithm string `json:"tsigAlgorithm,omitempty"`
