@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -107,10 +106,12 @@ func (p *process) memory(field string) (float64, error) {
 	return 0, fmt.Errorf("no %s for the operator", field)
 }
 
-// started waits until the operator has filled its caches: until it asks for nothing more.
-func (w *world) started(ctx context.Context, p *process) error {
-	if _, err := w.audit.quiet(ctx, time.Now()); err != nil {
-		return err
+// peakAndNow are the most memory that the operator has held, and what it holds, in MiB.
+func (p *process) peakAndNow() (float64, float64, error) {
+	peak, err := p.memory("VmHWM")
+	if err != nil {
+		return 0, 0, err
 	}
-	return p.alive()
+	now, err := p.memory("VmRSS")
+	return peak, now, err
 }

@@ -87,16 +87,30 @@ func issue(ctx context.Context, w *world, n int, issuer string, algorithm v1.Key
 	return w.measure(ctx, p, n, func(i int) v1.CertificateSpec { return spec(issuer, fmt.Sprintf("load-%d", i), algorithm) })
 }
 
-// measure loads an operator whose issuers are ready.
+// measure loads an operator whose issuers are ready, and restarts it when it has settled.
 func (w *world) measure(ctx context.Context, p *process, n int, build func(int) v1.CertificateSpec) (result, error) {
-	if err := w.started(ctx, p); err != nil {
+	r, err := w.measureLoad(ctx, p, n, build)
+	if err != nil {
+		return result{}, err
+	}
+	if r.After, err = w.restart(ctx, p); err != nil {
+		return result{}, fmt.Errorf("after a restart: %w", err)
+	}
+	return r, nil
+}
+
+func (w *world) measureLoad(ctx context.Context, p *process, n int, build func(int) v1.CertificateSpec) (result, error) {
+	if err := w.settleNow(ctx, p); err != nil {
 		return result{}, err
 	}
 	idle, err := p.memory("VmRSS")
 	if err != nil {
 		return result{}, err
 	}
-	since := time.Now()
+	requests, err := w.audit.tally()
+	if err != nil {
+		return result{}, err
+	}
 	before, err := p.cpu()
 	if err != nil {
 		return result{}, err
@@ -105,20 +119,16 @@ func (w *world) measure(ctx context.Context, p *process, n int, build func(int) 
 	if err != nil {
 		return result{}, err
 	}
-	requests, err := w.audit.quiet(ctx, since)
-	if err != nil {
+	if _, err := settle(ctx, p, requests); err != nil {
 		return result{}, err
 	}
 	after, err := p.cpu()
 	if err != nil {
 		return result{}, err
 	}
-	r := result{N: n, Times: taken, PerSecond: float64(n) / taken.all.Seconds(), Requests: requests, IdleRSS: idle,
+	r := result{N: n, Times: taken, PerSecond: float64(n) / taken.all.Seconds(), Requests: requests.counts.onObjects(), IdleRSS: idle,
 		CPU: (after - before) / time.Duration(n)}
-	if r.PeakRSS, err = p.memory("VmHWM"); err != nil {
-		return result{}, err
-	}
-	r.SettledRSS, err = p.memory("VmRSS")
+	r.PeakRSS, r.SettledRSS, err = p.peakAndNow()
 	return r, err
 }
 
@@ -166,44 +176,10 @@ func acmeDNS01(ctx context.Context, w *world) (result, error) {
 	})
 }
 
-// settled restarts an operator whose certificates are all issued.
+// settled is the restart of an operator that has much to look through.
 func settled(ctx context.Context, w *world) (result, error) {
-	p, err := w.startOperator()
-	if err != nil {
-		return result{}, err
-	}
-	if err := w.issuers(ctx); err != nil {
-		return result{}, err
-	}
-	if _, err := w.load(ctx, p, w.settledN, "load", func(i int) v1.CertificateSpec {
-		return spec("ca", fmt.Sprintf("load-%d", i), v1.ECDSAKeyAlgorithm)
-	}); err != nil {
-		return result{}, err
-	}
-	if _, err := w.audit.quiet(ctx, time.Now()); err != nil {
-		return result{}, err
-	}
-	if err := p.stop(); err != nil {
-		return result{}, err
-	}
-	since := time.Now()
-	if p, err = w.startOperator(); err != nil {
-		return result{}, err
-	}
-	defer func() { _ = p.stop() }()
-	requests, err := w.audit.quiet(ctx, since)
-	if err != nil {
-		return result{}, err
-	}
-	r := result{N: w.settledN, Requests: requests, Restart: true}
-	if r.CPU, err = p.cpu(); err != nil {
-		return result{}, err
-	}
-	if r.PeakRSS, err = p.memory("VmHWM"); err != nil {
-		return result{}, err
-	}
-	r.SettledRSS, err = p.memory("VmRSS")
-	return r, err
+	r, err := issue(ctx, w, w.settledN, "ca", v1.ECDSAKeyAlgorithm)
+	return result{N: r.N, After: r.After}, err
 }
 
 // foreign measures what Secrets that are nobody's business cost.
@@ -213,7 +189,7 @@ func foreign(ctx context.Context, w *world) (result, error) {
 		return result{}, err
 	}
 	defer func() { _ = p.stop() }()
-	if err := w.started(ctx, p); err != nil {
+	if err := w.settleNow(ctx, p); err != nil {
 		return result{}, err
 	}
 	before, err := p.memory("VmRSS")
@@ -228,7 +204,7 @@ func foreign(ctx context.Context, w *world) (result, error) {
 	}); err != nil {
 		return result{}, err
 	}
-	if err := w.started(ctx, p); err != nil {
+	if err := w.settleNow(ctx, p); err != nil {
 		return result{}, err
 	}
 	after, err := p.memory("VmRSS")

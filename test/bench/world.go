@@ -73,13 +73,13 @@ func (w *world) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The load is told from the operator by its user agent in the audit log.
+	// Who reads the audit log sees by the user agent what the load asked for.
 	cfg := *w.plane.Config
 	cfg.UserAgent = loadAgent
 	if w.client, err = client.NewWithWatch(&cfg, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	for _, name := range []string{systemNamespace, loadNamespace} {
+	for _, name := range []string{systemNamespace, loadNamespace, canaryNamespace} {
 		if err := w.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
 		}
