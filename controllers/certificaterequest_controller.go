@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,11 +70,23 @@ func (r *CertificateRequestReconciler) Reconcile(ctx context.Context, request ct
 	if failure := outcome.From(waiting); failure != nil && (failure.Kind == outcome.Retry || failure.Momentary) {
 		return report.Result(waiting, noTime, r.Client.Now())
 	}
+	if until := quietUntil(cr, waiting); r.Client.Now().Before(until) {
+		return report.Result(nil, until, r.Client.Now())
+	}
 	r.conclude(cr, status, answer, waiting)
 	if err := r.writeStatus(ctx, cr, status); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
 	return report.Result(waiting, noTime, r.Client.Now())
+}
+
+// quietUntil is until when a request that waits for its Order is left unmentioned: most Orders are over by
+// then, and what was decided about the request, its approval included, is decided again for nothing.
+func quietUntil(cr *v1.CertificateRequest, err error) time.Time {
+	if failure := outcome.From(err); failure == nil || failure.Reason != backend.ReasonOrderPending {
+		return noTime
+	}
+	return cr.CreationTimestamp.Add(progressAfter)
 }
 
 func (r *CertificateRequestReconciler) load(ctx context.Context, name types.NamespacedName) (*v1.CertificateRequest, error) {

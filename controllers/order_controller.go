@@ -54,6 +54,9 @@ type heldProgress struct {
 const (
 	// stepsPerPass ends a pass that would go round in circles; no order needs as many.
 	stepsPerPass = 64
+	// creationPause is how soon an Order is looked at again that the watch showed before our own creation
+	// of it was answered.
+	creationPause = 20 * time.Millisecond
 	// progressAfter is how long an order may take before what it waits for is written to its status.
 	progressAfter = 5 * time.Second
 )
@@ -95,6 +98,9 @@ func (r *OrderReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (*orderPass, error) {
 	order := &acmev1.Order{}
 	err := r.Client.Get(ctx, name, order)
+	if err == nil && r.Client.Writes.IsCreating(order) {
+		return nil, outcome.Moment(r.Client.Now().Add(creationPause), "OrderPending", "waiting for the answer to the creation of Order %q", name.Name)
+	}
 	if err == nil && !r.known(order) {
 		order = &acmev1.Order{}
 		err = r.Client.Live.Get(ctx, name, order)

@@ -23,6 +23,9 @@ type ACME struct {
 	Client *kube.Client
 }
 
+// ReasonOrderPending is the wait for an Order.
+const ReasonOrderPending = "OrderPending"
+
 // Issue implements Backend.
 func (b *ACME) Issue(ctx context.Context, request Request) (*Issued, error) {
 	order := &acmev1.Order{}
@@ -52,9 +55,9 @@ func answer(order *acmev1.Order) (*Issued, error) {
 		}
 		return nil, failure
 	case status.Reason != "":
-		return nil, outcome.WaitFor("OrderPending", "Order %q: %s", order.Name, status.Reason)
+		return nil, outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
 	default:
-		return nil, outcome.WaitFor("OrderPending", "waiting for Order %q", order.Name)
+		return nil, outcome.WaitFor(ReasonOrderPending, "waiting for Order %q", order.Name)
 	}
 }
 
@@ -71,15 +74,17 @@ func (b *ACME) create(ctx context.Context, request Request) error {
 		},
 		Spec: spec,
 	}
+	done := b.Client.Writes.Creating(order, types.NamespacedName{Namespace: order.Namespace, Name: order.Name})
+	defer done()
 	err = b.Client.Create(ctx, order)
 	if apierrors.IsAlreadyExists(err) {
-		return outcome.WaitFor("OrderPending", "waiting for the watch to show Order %q", order.Name)
+		return outcome.WaitFor(ReasonOrderPending, "waiting for the watch to show Order %q", order.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("creating Order %q: %w", order.Name, err)
 	}
 	b.Client.Writes.RememberCreated(order.UID)
-	return outcome.WaitFor("OrderPending", "waiting for Order %q", order.Name)
+	return outcome.WaitFor(ReasonOrderPending, "waiting for Order %q", order.Name)
 }
 
 // orderSpec asks for exactly the names of the request (RFC 8555 section 7.4).

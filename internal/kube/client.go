@@ -82,11 +82,16 @@ func (c *Client) UpdateStatus(ctx context.Context, obj client.Object) error {
 	return c.written(obj, c.Cached.Status().Update(ctx, obj))
 }
 
-// Delete deletes exactly this object: not another that has taken its name since.
+// Delete deletes exactly this object, once: not another that has taken its name since, and not again
+// while the cache still shows it.
 func (c *Client) Delete(ctx context.Context, obj client.Object) error {
 	uid := obj.GetUID()
+	if c.Writes.Deleted(uid) {
+		return nil
+	}
 	err := c.Cached.Delete(ctx, obj, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		c.Writes.RecordDeleted(uid, c.Now())
 		return nil
 	}
 	return err

@@ -57,3 +57,29 @@ func TestLiveReadIsNotMixedWithAnOldView(t *testing.T) {
 		t.Errorf("annotations are %v, want %v", got.Annotations, current.Annotations)
 	}
 }
+
+// deletions counts what reaches the API server.
+type deletions struct {
+	client.Client
+	count int
+}
+
+func (d *deletions) Delete(context.Context, client.Object, ...client.DeleteOption) error {
+	d.count++
+	return nil
+}
+
+// A cache that still shows what was deleted costs no second call; another object of its name is deleted all the same.
+func TestAnObjectIsDeletedOnce(t *testing.T) {
+	api := &deletions{}
+	c := &kube.Client{Cached: api, Writes: kube.NewWrites(), Now: time.Now}
+	for i, uid := range []types.UID{"first", "first", "second"} {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "staged", UID: uid}}
+		if err := c.Delete(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{1, 1, 2}[i]; api.count != want {
+			t.Errorf("after %d deletions the API server saw %d, want %d", i+1, api.count, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,9 +15,11 @@ import (
 // it. A reconciler that reads an older view than its own last write would decide on the past and
 // do things twice; Writes lets it notice and wait for the watch instead.
 type Writes struct {
-	mu      sync.Mutex
-	pending map[objectKey]written
-	created map[types.UID]struct{}
+	mu       sync.Mutex
+	pending  map[objectKey]written
+	created  map[types.UID]struct{}
+	creating map[objectKey]struct{}
+	deleted  map[types.UID]time.Time
 }
 
 type objectKey struct {
@@ -32,7 +35,10 @@ type written struct {
 
 // NewWrites makes an empty memory.
 func NewWrites() *Writes {
-	return &Writes{pending: map[objectKey]written{}, created: map[types.UID]struct{}{}}
+	return &Writes{
+		pending: map[objectKey]written{}, created: map[types.UID]struct{}{},
+		creating: map[objectKey]struct{}{}, deleted: map[types.UID]time.Time{},
+	}
 }
 
 func keyOf(obj client.Object) objectKey {
@@ -79,6 +85,49 @@ func (w *Writes) Forget(kind client.Object, name types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.pending, objectKey{kind: fmt.Sprintf("%T", kind), name: name})
+}
+
+// Creating marks an object of this type and name as being created until done is called. A watch may show
+// it before the API server has answered us.
+func (w *Writes) Creating(kind client.Object, name types.NamespacedName) (done func()) {
+	key := objectKey{kind: fmt.Sprintf("%T", kind), name: name}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.creating[key] = struct{}{}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.creating, key)
+	}
+}
+
+// IsCreating says whether an object is marked by Creating.
+func (w *Writes) IsCreating(obj client.Object) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.creating[keyOf(obj)]
+	return ok
+}
+
+// deletedKept is how long a deletion is remembered: the watch shows it long before.
+const deletedKept = time.Minute
+
+// RecordDeleted remembers that the API server took a deletion, now.
+func (w *Writes) RecordDeleted(uid types.UID, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.deleted) >= 1024 {
+		maps.DeleteFunc(w.deleted, func(_ types.UID, at time.Time) bool { return now.Sub(at) > deletedKept })
+	}
+	w.deleted[uid] = now
+}
+
+// Deleted says whether we deleted an object that the cache may still show.
+func (w *Writes) Deleted(uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.deleted[uid]
+	return ok
 }
 
 // RememberCreated remembers that this process created an object, so that its own later views of it
