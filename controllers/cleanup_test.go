@@ -1,7 +1,6 @@
 package controllers_test
 
 import (
-	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,57 +15,50 @@ import (
 
 var _ = Describe("A namespace that goes while a DNS record of an Order stands", func() {
 	const record = "_acme-challenge.web.example.test"
-	var (
-		ctx       context.Context
-		c         client.Client
-		namespace string
-		world     *acmeWorld
-	)
-	gone := func(object client.Object, name string) {
+	var world *acmeWorld
+	s := eachInItsOwnSpace()
+	BeforeEach(func() { world = startACME() })
+
+	gone := func(ctx SpecContext, object client.Object, name string) {
 		GinkgoHelper()
 		Eventually(func() bool {
-			return apierrors.IsNotFound(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object))
-		}).Should(BeTrue(), "%T %s is still there", object, name)
+			return apierrors.IsNotFound(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, object))
+		}).WithTimeout(time.Minute).Should(BeTrue(), "%T %s is still there", object, name)
 	}
 	// The solver waits long before it asks the CA, so that the record stands meanwhile.
-	presented := func() (stop func()) {
+	presented := func(ctx SpecContext) (stop func()) {
 		GinkgoHelper()
-		stop = startOperator(namespace, world.operator)
-		createTSIG(ctx, c, namespace)
+		stop = startOperator(s.namespace, world.operator)
+		createTSIG(ctx, s, s.namespace)
 		slow := world.byDNS()
 		slow.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
-		Expect(c.Create(ctx, world.issuer(namespace, slow))).To(Succeed())
-		Expect(c.Create(ctx, certificate(namespace, "web", "acme", withNames("web.example.test")))).To(Succeed())
+		create(ctx, s, world.issuer(s.namespace, slow))
+		create(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
 		Eventually(func() []string { return world.dns.TXT(record) }).ShouldNot(BeEmpty())
 		return stop
 	}
-	BeforeEach(func() {
-		ctx, c = context.Background(), newClient()
-		namespace = newNamespace(ctx, c)
-		world = startACME()
-	})
-	deleteNamespace := func() {
+	deleteNamespace := func(ctx SpecContext) {
 		GinkgoHelper()
-		Expect(c.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		Expect(s.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})).To(Succeed())
 	}
 
-	It("goes, with the record, though the credentials go first and the operator is away", func() {
-		stop := presented()
+	It("goes, with the record, though the credentials go first and the operator is away", func(ctx SpecContext) {
+		stop := presented(ctx)
 		stop()
-		deleteNamespace()
-		gone(&corev1.Secret{}, "tsig")
+		deleteNamespace(ctx)
+		gone(ctx, &corev1.Secret{}, "tsig")
 		Expect(world.dns.TXT(record)).NotTo(BeEmpty())
-		startOperator(namespace, world.operator)
-		gone(&corev1.Namespace{}, namespace)
+		startOperator(s.namespace, world.operator)
+		gone(ctx, &corev1.Namespace{}, s.namespace)
 		Expect(world.dns.TXT(record)).To(BeEmpty())
 	})
 
-	It("goes, with the record, when only the Certificate was deleted before", func() {
-		presented()
-		Expect(c.Delete(ctx, certificate(namespace, "web", "acme"))).To(Succeed())
-		gone(&acmev1.Order{}, "web-1")
+	It("goes, with the record, when only the Certificate was deleted before", func(ctx SpecContext) {
+		presented(ctx)
+		Expect(s.Delete(ctx, certificate(s.namespace, "web", "acme"))).To(Succeed())
+		gone(ctx, &acmev1.Order{}, "web-1")
 		Expect(world.dns.TXT(record)).To(BeEmpty())
-		deleteNamespace()
-		gone(&corev1.Namespace{}, namespace)
+		deleteNamespace(ctx)
+		gone(ctx, &corev1.Namespace{}, s.namespace)
 	})
 })

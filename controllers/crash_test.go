@@ -3,18 +3,16 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
-	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit"
 )
@@ -22,12 +20,9 @@ import (
 // crashesAtOnce is how many operators are killed side by side, each in a namespace of its own.
 const crashesAtOnce = 4
 
-// newOrderCall is the label of the call that makes an order at Pebble.
-const newOrderCall = "CA POST order-plz"
-
 // crashScenario is a Certificate whose operator is killed at every call it makes.
 type crashScenario struct {
-	options func(*operator.Options)
+	options []func(*operator.Options)
 	// apply creates issuers and the Certificate.
 	apply func(ctx context.Context, c client.Client, namespace string) *v1.Certificate
 	// check insists on what must hold in the end.
@@ -38,18 +33,13 @@ var _ = Describe("an operator that is killed", func() {
 	It("between any two calls to the API server, with a ca issuer", func() {
 		killEverywhere(crashScenario{
 			apply: func(ctx context.Context, c client.Client, namespace string) *v1.Certificate {
-				Expect(c.Create(ctx, issuer(namespace, "selfsigned", v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-				root := certificate(namespace, "root", "selfsigned", func(crt *v1.Certificate) { crt.Spec.IsCA = true })
-				Expect(c.Create(ctx, root)).To(Succeed())
-				Expect(c.Create(ctx, issuer(namespace, "ca", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "root-tls"}}))).To(Succeed())
+				createCA(ctx, c, namespace)
 				leaf := certificate(namespace, "leaf", "ca")
-				Expect(c.Create(ctx, leaf)).To(Succeed())
+				create(ctx, c, leaf)
 				return leaf
 			},
 			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
-				var requests v1.CertificateRequestList
-				g.Expect(c.List(ctx, &requests, client.InNamespace(crt.Namespace))).To(Succeed())
-				g.Expect(requests.Items).To(HaveLen(2), "one for the root, one for the leaf")
+				g.Expect(requestsIn(ctx, c, crt.Namespace)).To(HaveLen(2), "one for the root, one for the leaf")
 			},
 		})
 	})
@@ -57,22 +47,12 @@ var _ = Describe("an operator that is killed", func() {
 	It("between any two calls to the API server or the CA, with an ACME issuer and DNS-01", func() {
 		world := startACME()
 		killEverywhere(crashScenario{
-			options: world.operator,
-			apply: func(ctx context.Context, c client.Client, namespace string) *v1.Certificate {
-				createTSIG(ctx, c, namespace)
-				Expect(c.Create(ctx, world.issuer(namespace, world.byDNS()))).To(Succeed())
-				crt := certificate(namespace, "leaf", "acme", withNames(namespace+"."+zone))
-				Expect(c.Create(ctx, crt)).To(Succeed())
-				return crt
-			},
+			// Operators side by side cannot share a port, and DNS-01 needs none.
+			options: []func(*operator.Options){world.operator, func(options *operator.Options) { options.HTTP01SolverAddress = "0" }},
+			apply:   world.requestLeaf,
 			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
-				var requests v1.CertificateRequestList
-				g.Expect(c.List(ctx, &requests, client.InNamespace(crt.Namespace))).To(Succeed())
-				g.Expect(requests.Items).To(HaveLen(1))
-				var orders acmev1.OrderList
-				g.Expect(c.List(ctx, &orders, client.InNamespace(crt.Namespace))).To(Succeed())
-				g.Expect(orders.Items).To(HaveLen(1))
-				g.Expect(orders.Items[0].Finalizers).To(BeEmpty())
+				g.Expect(requestsIn(ctx, c, crt.Namespace)).To(HaveLen(1))
+				g.Expect(ordersIn(ctx, c, crt.Namespace)).To(HaveExactElements(HaveField("Finalizers", BeEmpty())))
 				g.Expect(world.dns.TXT("_acme-challenge."+crt.Spec.DNSNames[0])).To(BeEmpty(), "DNS records are left over")
 			},
 		})
@@ -95,8 +75,8 @@ func killEverywhere(scenario crashScenario) {
 			defer GinkgoRecover()
 			defer workers.Done()
 			for point := range todo {
-				// How often a call is made varies from run to run, that it is made does not.
 				_, died := scenario.run(&point)
+				// How often a call is made varies from run to run; that it is made does not.
 				Expect(died || point.Occurrence > 1).To(BeTrue(), "%s: no such call was made", point)
 			}
 		}()
@@ -112,11 +92,11 @@ func killEverywhere(scenario crashScenario) {
 // says whether the point was reached.
 func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool) {
 	GinkgoHelper()
-	ctx, c := context.Background(), newClient()
-	namespace := newNamespace(ctx, c)
+	ctx := context.Background()
+	space := newSpace(ctx)
 	faults = testkit.NewFaults(at)
-	stop := s.start(namespace, faults)
-	crt := s.apply(ctx, c, namespace)
+	stop := s.start(space.namespace, faults)
+	crt := s.apply(ctx, space, space.namespace)
 	describe := "no crash"
 	if at != nil {
 		describe = at.String()
@@ -132,19 +112,15 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 	after := testkit.NewFaults(nil)
 	if at != nil {
 		stop()
-		stop = s.start(namespace, after)
+		stop = s.start(space.namespace, after)
 	}
 	Eventually(func(g Gomega) {
-		g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
-		ready := condition.Get(crt.Status.Conditions, v1.ConditionReady)
-		g.Expect(ready).NotTo(BeNil())
-		g.Expect(string(ready.Status)).To(Equal("True"), ready.Message)
-		var staged corev1.SecretList
-		g.Expect(c.List(ctx, &staged, client.InNamespace(namespace), client.MatchingLabels{names.Label.NextPrivateKey: "true"})).To(Succeed())
-		g.Expect(staged.Items).To(BeEmpty(), "staged keys are left over")
-		s.check(g, ctx, c, crt)
+		ready := latest(g, ctx, space, crt, v1.ConditionReady)
+		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
+		g.Expect(leftIn(ctx, space, space.namespace)).To(BeEmpty(), "Secrets are left over")
+		s.check(g, ctx, space, crt)
 	}).WithTimeout(crashDeadline).Should(Succeed(), describe)
-	expectPair(ctx, c, crt)
+	expectPair(ctx, space, crt)
 	if orders := faults.Count(newOrderCall) + after.Count(newOrderCall); orders > 2 {
 		Fail(fmt.Sprintf("%s: %d orders at the CA, at most one beyond the one that is needed", describe, orders))
 	}
@@ -159,13 +135,5 @@ const (
 
 func (s crashScenario) start(namespace string, faults *testkit.Faults) (stop func()) {
 	GinkgoHelper()
-	return startOperator(namespace, func(options *operator.Options) {
-		if s.options != nil {
-			s.options(options)
-		}
-		// Operators side by side cannot share a port, and DNS-01 needs none.
-		options.HTTP01SolverAddress = "0"
-		options.WrapAPI = func(next http.RoundTripper) http.RoundTripper { return faults.Wrap(next, testkit.APICall) }
-		options.WrapCA = func(next http.RoundTripper) http.RoundTripper { return faults.Wrap(next, testkit.ACMECall) }
-	})
+	return startOperator(namespace, append(slices.Clone(s.options), countedBy(faults))...)
 }

@@ -1,47 +1,33 @@
 package controllers_test
 
 import (
-	"context"
 	"crypto/x509"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/kube"
-	"github.com/certwright/certwright/internal/pki"
+	"github.com/certwright/certwright/internal/operator"
 )
 
 var _ = describeIssuing("selfSigned and ca issuers", func() {
-	var (
-		ctx       context.Context
-		c         client.Client
-		namespace string
-	)
-	BeforeEach(func() {
-		ctx, c = context.Background(), newClient()
-		namespace = newNamespace(ctx, c)
-	})
+	s := eachInItsOwnSpace()
 
-	It("turns a Certificate into a Secret that verifies against its CA", func() {
-		startOperator(namespace)
-		caChain(ctx, c, namespace)
-		crt := certificate(namespace, "leaf", "ca", func(crt *v1.Certificate) { crt.Spec.DNSNames = []string{"leaf.example.test"} })
-		Expect(c.Create(ctx, crt)).To(Succeed())
-		expectReady(ctx, c, crt)
+	It("turns a Certificate into a Secret that verifies against its CA", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		crt := issueLeaf(ctx, s, func(crt *v1.Certificate) { crt.Spec.DNSNames = []string{"leaf.example.test"} })
 
-		secret := targetSecret(ctx, c, crt)
+		secret := targetSecret(ctx, s, crt)
 		Expect(secret.Type).To(Equal(corev1.SecretTypeTLS))
-		_, chain, err := pki.VerifyPair(secret.Data[corev1.TLSPrivateKeyKey], secret.Data[corev1.TLSCertKey])
-		Expect(err).NotTo(HaveOccurred())
 		roots := x509.NewCertPool()
 		Expect(roots.AppendCertsFromPEM(secret.Data[kube.CAKey])).To(BeTrue())
-		_, err = chain.Leaf().Verify(x509.VerifyOptions{DNSName: "leaf.example.test", Roots: roots})
+		_, err := expectPair(ctx, s, crt).Leaf().Verify(x509.VerifyOptions{DNSName: "leaf.example.test", Roots: roots})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Annotations).To(HaveKeyWithValue(names.Annotation.CertificateName, "leaf"))
 		Expect(secret.Annotations).To(HaveKeyWithValue(names.Annotation.IssuerName, "ca"))
@@ -49,64 +35,34 @@ var _ = describeIssuing("selfSigned and ca issuers", func() {
 	})
 })
 
-// describeIssuing describes the main specs under each API group.
-func describeIssuing(from string, specs func()) bool {
-	for _, group := range groups {
-		Describe("issuing from "+from+" under "+group, func() {
-			BeforeEach(func() { underGroup(group) })
-			specs()
-		})
-	}
-	return true
-}
+var _ = Describe("a ca issuer", func() {
+	s := eachInItsOwnSpace()
 
-// certificate is a minimal Certificate for an Issuer in the same namespace, with an ECDSA key because
-// those are made in no time.
-func certificate(namespace, name, issuer string, change ...func(*v1.Certificate)) *v1.Certificate {
-	crt := &v1.Certificate{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec: v1.CertificateSpec{
-			SecretName: name + "-tls",
-			CommonName: name,
-			IssuerRef:  v1.IssuerRef{Name: issuer},
-			PrivateKey: &v1.CertificatePrivateKey{Algorithm: v1.ECDSAKeyAlgorithm},
-		},
-	}
-	for _, f := range change {
-		f(crt)
-	}
-	return crt
-}
+	It("is not ready any more when its CA expires", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		short := issuer(s.namespace, "ca", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "ca"}})
+		create(ctx, s, handMadeCA(4*time.Second, s.namespace, "ca"), short)
+		ready := func() v1.Condition {
+			Expect(s.Get(ctx, client.ObjectKeyFromObject(short), short)).To(Succeed())
+			if ready := condition.Get(short.Status.Conditions, v1.ConditionReady); ready != nil {
+				return *ready
+			}
+			return v1.Condition{}
+		}
+		Eventually(ready).Should(HaveField("Status", metav1.ConditionTrue))
+		Eventually(ready).Should(And(HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring("expired"))))
+	})
+})
 
-// caChain makes the Issuers "selfsigned" and "ca", the latter with a self-signed CA certificate.
-func caChain(ctx context.Context, c client.Client, namespace string) {
-	GinkgoHelper()
-	Expect(c.Create(ctx, issuer(namespace, "selfsigned", v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-	root := certificate(namespace, "root", "selfsigned", func(crt *v1.Certificate) { crt.Spec.IsCA = true })
-	Expect(c.Create(ctx, root)).To(Succeed())
-	Expect(c.Create(ctx, issuer(namespace, "ca", v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "root-tls"}}))).To(Succeed())
-	expectReady(ctx, c, root)
-}
+var _ = Describe("a ClusterIssuer whose Secret is outside of the namespaces that the operator works in", func() {
+	s := eachInItsOwnSpace()
 
-func issuer(namespace, name string, spec v1.IssuerSpec) *v1.Issuer {
-	return &v1.Issuer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
-}
-
-// expectReady waits for Ready=True of the current generation, and leaves the latest view in crt.
-func expectReady(ctx context.Context, c client.Client, crt *v1.Certificate) {
-	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
-		ready := condition.Get(crt.Status.Conditions, v1.ConditionReady)
-		g.Expect(ready).NotTo(BeNil())
-		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
-		g.Expect(ready.ObservedGeneration).To(Equal(crt.Generation))
-	}).Should(Succeed())
-}
-
-func targetSecret(ctx context.Context, c client.Client, crt *v1.Certificate) *corev1.Secret {
-	GinkgoHelper()
-	secret := &corev1.Secret{}
-	Expect(c.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}, secret)).To(Succeed())
-	return secret
-}
+	It("issues in those", func(ctx SpecContext) {
+		resources := newNamespace(ctx, s)
+		cluster := &v1.ClusterIssuer{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}, Spec: v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "ca"}}}
+		create(ctx, s, handMadeCA(24*time.Hour, resources, "ca"), cluster)
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Delete(ctx, cluster)).To(Succeed()) })
+		startOperator(s.namespace, func(options *operator.Options) { options.ClusterResourceNamespace = resources })
+		issue(ctx, s, certificate(s.namespace, "leaf", cluster.Name, func(crt *v1.Certificate) { crt.Spec.IssuerRef.Kind = v1.ClusterIssuerKind }))
+	})
+})

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	"github.com/certwright/certwright/internal/issuance"
@@ -65,7 +64,7 @@ func (r *OrderReconciler) keepCredentials(ctx context.Context, pass *orderPass) 
 			Finalizers:      []string{r.Names.OrderFinalizer},
 			OwnerReferences: []metav1.OwnerReference{*owner},
 		},
-		Immutable: ptr.To(true),
+		Immutable: new(true),
 		Data:      data,
 	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {

@@ -2,114 +2,100 @@ package controllers_test
 
 import (
 	"context"
-	"net/http"
+	"io"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/operator"
-	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/internal/testkit"
 )
 
 var _ = Describe("certificate requests", func() {
-	var (
-		ctx       context.Context
-		c         client.Client
-		namespace string
-	)
-	BeforeEach(func() {
-		ctx, c = context.Background(), newClient()
-		namespace = newNamespace(ctx, c)
-	})
+	s := eachInItsOwnSpace()
 
-	onlyRequest := func() *v1.CertificateRequest {
+	onlyRequest := func(ctx context.Context) *v1.CertificateRequest {
 		GinkgoHelper()
-		var requests v1.CertificateRequestList
-		Eventually(func(g Gomega) {
-			g.Expect(c.List(ctx, &requests, client.InNamespace(namespace))).To(Succeed())
-			g.Expect(requests.Items).To(HaveLen(1))
-		}).Should(Succeed())
-		return &requests.Items[0]
-	}
-	setCondition := func(request *v1.CertificateRequest, conditionType, reason string) {
-		request.Status.Conditions = condition.Set(request.Status.Conditions, v1.Condition{
-			Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: "by the spec",
-		}, time.Now())
+		var requests []v1.CertificateRequest
+		Eventually(func() (_ []v1.CertificateRequest, err error) {
+			requests, err = requestsIn(ctx, s, s.namespace)
+			return requests, err
+		}).Should(HaveLen(1))
+		return &requests[0]
 	}
 
-	It("are approved for an external issuer, whose answer is stored", func() {
-		startOperator(namespace)
-		crt := certificate(namespace, "leaf", "theirs", func(crt *v1.Certificate) {
+	// unapproved starts an operator that leaves the approval to others, and asks it for a Certificate.
+	unapproved := func(ctx context.Context, change ...func(*operator.Options)) *v1.Certificate {
+		GinkgoHelper()
+		startOperator(s.namespace, append(change, func(options *operator.Options) {
+			options.ApproveSignerNames = []string{"issuers.example.test/*"}
+		})...)
+		crt := certificate(s.namespace, "leaf", "selfsigned")
+		create(ctx, s, selfSigned(s.namespace), crt)
+		return crt
+	}
+
+	It("are approved for an external issuer, whose answer is stored", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		crt := certificate(s.namespace, "leaf", "theirs", func(crt *v1.Certificate) {
 			crt.Spec.IssuerRef.Group, crt.Spec.IssuerRef.Kind = "issuers.example.test", "TheirIssuer"
 		})
-		Expect(c.Create(ctx, crt)).To(Succeed())
+		create(ctx, s, crt)
 		var request *v1.CertificateRequest
 		Eventually(func() bool {
-			request = onlyRequest()
+			request = onlyRequest(ctx)
 			return condition.IsTrue(request.Status.Conditions, v1.ConditionApproved)
 		}).Should(BeTrue())
 		request.Status.Certificate = signExternally(request)
-		setCondition(request, v1.ConditionReady, v1.ReasonIssued)
-		Expect(c.Status().Update(ctx, request)).To(Succeed())
-		expectReady(ctx, c, crt)
-		expectPair(ctx, c, crt)
+		setTrue(&request.Status.Conditions, v1.ConditionReady, v1.ReasonIssued)
+		Expect(s.Status().Update(ctx, request)).To(Succeed())
+		expectReady(ctx, s, crt)
+		expectPair(ctx, s, crt)
 	})
 
-	It("wait for approval where the operator may not give it", func() {
-		startOperator(namespace, func(options *operator.Options) { options.ApproveSignerNames = []string{"issuers.example.test/*"} })
-		Expect(c.Create(ctx, issuer(namespace, "selfsigned", v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-		crt := certificate(namespace, "leaf", "selfsigned")
-		Expect(c.Create(ctx, crt)).To(Succeed())
+	It("wait for approval where the operator may not give it", func(ctx SpecContext) {
+		crt := unapproved(ctx)
 		var request *v1.CertificateRequest
 		Eventually(func(g Gomega) {
-			request = onlyRequest()
+			request = onlyRequest(ctx)
 			ready := condition.Get(request.Status.Conditions, v1.ConditionReady)
 			g.Expect(ready).NotTo(BeNil())
 			g.Expect(ready.Message).To(Equal("waiting for approval"))
 		}).Should(Succeed())
-		setCondition(request, v1.ConditionApproved, "Spec")
-		Expect(c.Status().Update(ctx, request)).To(Succeed())
-		expectReady(ctx, c, crt)
-		expectPair(ctx, c, crt)
+		setTrue(&request.Status.Conditions, v1.ConditionApproved, "Spec")
+		Expect(s.Status().Update(ctx, request)).To(Succeed())
+		expectReady(ctx, s, crt)
+		expectPair(ctx, s, crt)
 	})
 
-	It("that are denied fail their attempt, and the Certificate says why and when the next one is", func() {
-		startOperator(namespace, func(options *operator.Options) { options.ApproveSignerNames = []string{"issuers.example.test/*"} })
-		Expect(c.Create(ctx, issuer(namespace, "selfsigned", v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-		crt := certificate(namespace, "leaf", "selfsigned")
-		Expect(c.Create(ctx, crt)).To(Succeed())
-		request := onlyRequest()
+	It("that are denied fail their attempt, and the Certificate says why and when the next one is", func(ctx SpecContext) {
+		crt := unapproved(ctx)
 		Eventually(func() error {
-			request = onlyRequest()
-			setCondition(request, v1.ConditionDenied, "Spec")
-			return c.Status().Update(ctx, request)
+			request := onlyRequest(ctx)
+			setTrue(&request.Status.Conditions, v1.ConditionDenied, "Spec")
+			return s.Status().Update(ctx, request)
 		}).Should(Succeed())
-		Eventually(func(g Gomega) {
-			g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
-			issuing := condition.Get(crt.Status.Conditions, v1.ConditionIssuing)
-			g.Expect(issuing).NotTo(BeNil())
-			g.Expect(issuing.Reason).To(Equal(v1.ReasonDenied))
-			g.Expect(crt.Status.Issuance.NextAttemptTime).NotTo(BeNil())
-			g.Expect(crt.Status.Issuance.LastError.Detail).To(ContainSubstring("by the spec"))
-		}).Should(Succeed())
+		expectFailed(ctx, s, crt, v1.ReasonDenied)
+		Expect(crt.Status.Issuance.NextAttemptTime).NotTo(BeNil())
+		Expect(crt.Status.Issuance.LastError.Detail).To(ContainSubstring("by the spec"))
 	})
 
-	It("with a CSR that cannot be read are refused with a sentence", func() {
-		startOperator(namespace)
-		Expect(c.Create(ctx, issuer(namespace, "selfsigned", v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
-		Expect(c.Create(ctx, &v1.CertificateRequest{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "broken"},
+	It("with a CSR that cannot be read are refused with a sentence", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		create(ctx, s, selfSigned(s.namespace), &v1.CertificateRequest{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "broken"},
 			Spec:       v1.CertificateRequestSpec{IssuerRef: v1.IssuerRef{Name: "selfsigned"}, Request: []byte("-----BEGIN CERTIFICATE REQUEST-----\nrubbish\n-----END CERTIFICATE REQUEST-----\n")},
-		})).To(Succeed())
+		})
 		Eventually(func(g Gomega) {
-			request := onlyRequest()
+			request := onlyRequest(ctx)
 			g.Expect(condition.IsTrue(request.Status.Conditions, v1.ConditionInvalidRequest)).To(BeTrue())
 			ready := condition.Get(request.Status.Conditions, v1.ConditionReady)
 			g.Expect(ready.Reason).To(Equal(v1.ReasonFailed))
@@ -118,15 +104,13 @@ var _ = Describe("certificate requests", func() {
 		}).Should(Succeed())
 	})
 
-	It("cost no more API calls than the floor, and a settled Certificate none after a restart", func() {
-		stop := startOperator(namespace)
-		caChain(ctx, c, namespace)
+	It("cost no more API calls than the floor, and a settled Certificate none after a restart", func(ctx SpecContext) {
+		stop := startOperator(s.namespace)
+		caChain(ctx, s, s.namespace)
 		stop()
 		issuing := testkit.NewFaults(nil)
-		stop = startOperator(namespace, countedBy(issuing))
-		crt := certificate(namespace, "leaf", "ca")
-		Expect(c.Create(ctx, crt)).To(Succeed())
-		expectReady(ctx, c, crt)
+		stop = startOperator(s.namespace, countedBy(issuing))
+		issue(ctx, s, certificate(s.namespace, "leaf", "ca"))
 		// The event is sent in the background: it is the last call of an issuance.
 		Eventually(func() int { return issuing.Count("POST events") }).Should(Equal(1))
 		stop()
@@ -134,47 +118,55 @@ var _ = Describe("certificate requests", func() {
 			"POST certificaterequests", "PUT certificaterequests/status", "POST secrets", "PUT certificates/status", "POST events"))
 
 		settled := testkit.NewFaults(nil)
-		startOperator(namespace, countedBy(settled))
+		startOperator(s.namespace, countedBy(settled))
 		// What the restarted operator does for a new Certificate comes after everything it finds to do
 		// about the old ones.
-		another := certificate(namespace, "another", "ca")
-		Expect(c.Create(ctx, another)).To(Succeed())
-		expectReady(ctx, c, another)
+		issue(ctx, s, certificate(s.namespace, "another", "ca"))
 		Eventually(func() int { return settled.Count("POST events") }).Should(Equal(1))
 		Expect(settled.Calls()).To(HaveLen(5), "a settled Certificate was written or read again")
 	})
 
-	It("are made anew for every leaf when the key of their CA changes", func() {
-		startOperator(namespace)
-		caChain(ctx, c, namespace)
-		leaf := certificate(namespace, "leaf", "ca")
-		Expect(c.Create(ctx, leaf)).To(Succeed())
-		expectReady(ctx, c, leaf)
+	It("are made anew for every leaf when the key of their CA changes", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		leaf := issueLeaf(ctx, s)
 		root := &v1.Certificate{}
-		Expect(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "root"}, root)).To(Succeed())
-		trigger(ctx, c, root)
-		Eventually(revisionOf(ctx, c, root)).Should(Equal(2))
-		Eventually(revisionOf(ctx, c, leaf)).Should(Equal(2))
-		ca := targetSecret(ctx, c, root)
+		Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "root"}, root)).To(Succeed())
+		trigger(ctx, s, root)
+		Eventually(revisionOf(ctx, s, root)).Should(Equal(2))
+		Eventually(revisionOf(ctx, s, leaf)).Should(Equal(2))
+		ca := targetSecret(ctx, s, root)
 		Eventually(func(g Gomega) {
-			g.Expect(targetSecret(ctx, c, leaf).Data["ca.crt"]).To(Equal(ca.Data[corev1.TLSCertKey]))
+			g.Expect(targetSecret(ctx, s, leaf).Data["ca.crt"]).To(Equal(ca.Data[corev1.TLSCertKey]))
 		}).Should(Succeed())
 	})
 
-	It("of a renewal by hand get a new key, or the same one where the policy says so", func() {
-		startOperator(namespace)
-		caChain(ctx, c, namespace)
-		rotating := certificate(namespace, "rotating", "ca")
-		keeping := certificate(namespace, "keeping", "ca", func(crt *v1.Certificate) { crt.Spec.PrivateKey.RotationPolicy = v1.RotationNever })
+	It("of a renewal by hand get a new key, or the same one where the policy says so", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		caChain(ctx, s, s.namespace)
+		rotating := certificate(s.namespace, "rotating", "ca")
+		keeping := certificate(s.namespace, "keeping", "ca", keepingItsKey)
 		for crt, same := range map[*v1.Certificate]bool{rotating: false, keeping: true} {
-			Expect(c.Create(ctx, crt)).To(Succeed())
-			expectReady(ctx, c, crt)
-			before := targetSecret(ctx, c, crt).Data[corev1.TLSPrivateKeyKey]
-			trigger(ctx, c, crt)
-			Eventually(revisionOf(ctx, c, crt)).Should(Equal(2))
-			Expect(string(targetSecret(ctx, c, crt).Data[corev1.TLSPrivateKeyKey]) == string(before)).To(Equal(same), crt.Name)
+			issue(ctx, s, crt)
+			before := targetSecret(ctx, s, crt).Data[corev1.TLSPrivateKeyKey]
+			trigger(ctx, s, crt)
+			Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
+			Expect(string(targetSecret(ctx, s, crt).Data[corev1.TLSPrivateKeyKey]) == string(before)).To(Equal(same), crt.Name)
 		}
 	})
+
+	// With approval by others, the key is kept in a Secret and the attempt is written down.
+	DescribeTable("that the API server refuses are asked for later and later, and the Certificate says so", func(ctx SpecContext, err *apierrors.StatusError) {
+		refused := &refusals{label: "POST certificaterequests", first: 1, err: err}
+		crt := unapproved(ctx, refused.refuse)
+		expectFailed(ctx, s, crt, v1.ReasonWriteRefused, err.Error())
+		Consistently(refused.calls).WithTimeout(3 * time.Second).Should(BeNumerically("<=", 2))
+		var staged corev1.SecretList
+		Expect(s.List(ctx, &staged, client.InNamespace(s.namespace))).To(Succeed())
+		Expect(staged.Items).To(BeEmpty(), "staged keys are left over")
+	},
+		Entry("by a policy", apierrors.NewForbidden(schema.GroupResource{Resource: "certificaterequests"}, "leaf-1", io.ErrUnexpectedEOF)),
+		Entry("for a webhook that does not answer", apierrors.NewInternalError(io.ErrUnexpectedEOF)),
+	)
 })
 
 // trigger asks for a new certificate as people and tools do: by the condition Issuing.
@@ -184,29 +176,13 @@ func trigger(ctx context.Context, c client.Client, crt *v1.Certificate) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(crt), crt); err != nil {
 			return err
 		}
-		crt.Status.Conditions = condition.Set(crt.Status.Conditions, v1.Condition{
-			Type: v1.ConditionIssuing, Status: metav1.ConditionTrue, Reason: v1.ReasonManuallyTriggered, Message: "by the spec",
-		}, time.Now())
+		setTrue(&crt.Status.Conditions, v1.ConditionIssuing, v1.ReasonManuallyTriggered)
 		return c.Status().Update(ctx, crt)
 	}).Should(Succeed())
 }
 
-// signExternally plays the controller of an external issuer.
-func signExternally(request *v1.CertificateRequest) []byte {
-	GinkgoHelper()
-	csr, err := pki.ParseRequest(request.Spec.Request)
-	Expect(err).NotTo(HaveOccurred())
-	root := certificate("", "root", "", func(crt *v1.Certificate) { crt.Spec.IsCA = true })
-	secret := handMadeCA(root)
-	signer, err := pki.ParseSigner(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey], nil)
-	Expect(err).NotTo(HaveOccurred())
-	issued, err := signer.Sign(csr, pki.Template{Duration: time.Hour}, time.Now())
-	Expect(err).NotTo(HaveOccurred())
-	return issued.Chain.PEM()
-}
-
-func countedBy(faults *testkit.Faults) func(*operator.Options) {
-	return func(options *operator.Options) {
-		options.WrapAPI = func(next http.RoundTripper) http.RoundTripper { return faults.Wrap(next, testkit.APICall) }
-	}
+func setTrue(conditions *[]v1.Condition, conditionType, reason string) {
+	*conditions = condition.Set(*conditions, v1.Condition{
+		Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: "by the spec",
+	}, time.Now())
 }

@@ -1,43 +1,30 @@
 package controllers_test
 
 import (
-	"context"
-	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	v1 "github.com/certwright/certwright/api/v1"
-	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit"
 )
 
 var _ = Describe("an operator whose caches lag behind its own writes", func() {
-	DescribeTable("orders and asks nothing twice", func(resource string) {
-		ctx, c := context.Background(), newClient()
-		namespace := newNamespace(ctx, c)
+	s := eachInItsOwnSpace()
+
+	DescribeTable("orders and asks nothing twice", func(ctx SpecContext, resource string) {
 		world := startACME()
 		calls := testkit.NewFaults(nil)
-		startOperator(namespace, world.operator, func(options *operator.Options) {
-			options.WrapAPI = func(next http.RoundTripper) http.RoundTripper {
-				return faultsAndLag(calls, next, resource)
-			}
-			options.WrapCA = func(next http.RoundTripper) http.RoundTripper { return calls.Wrap(next, testkit.ACMECall) }
-		})
-		createTSIG(ctx, c, namespace)
-		Expect(c.Create(ctx, world.issuer(namespace, world.byDNS()))).To(Succeed())
-		crt := certificate(namespace, "leaf", "acme", withNames(namespace+"."+zone))
-		Expect(c.Create(ctx, crt)).To(Succeed())
-		expectReady(ctx, c, crt)
-		expectNothingLeft(ctx, c, crt)
+		startOperator(s.namespace, world.operator, laggingBehind(resource), countedBy(calls))
+		crt := world.requestLeaf(ctx, s, s.namespace)
+		expectReady(ctx, s, crt)
+		expectNothingLeft(ctx, s, crt)
 		for _, once := range []string{newOrderCall, "CA POST finalize-order", "POST certificaterequests", "POST orders"} {
 			Expect(calls.Count(once)).To(Equal(1), once)
 		}
-		var requests v1.CertificateRequestList
-		Expect(c.List(ctx, &requests, client.InNamespace(namespace))).To(Succeed())
-		Expect(requests.Items).To(HaveLen(1))
+		Expect(requestsIn(ctx, s, s.namespace)).To(HaveLen(1))
 	},
 		Entry("of Certificates", "certificates"),
 		Entry("of requests", "certificaterequests"),
@@ -47,9 +34,16 @@ var _ = Describe("an operator whose caches lag behind its own writes", func() {
 	)
 })
 
-// lag is longer than any call to the API server or the CA takes here.
-const lag = 700 * time.Millisecond
+var _ = Describe("a view of an issuer that is a moment old", func() {
+	s := eachInItsOwnSpace()
 
-func faultsAndLag(calls *testkit.Faults, next http.RoundTripper, resource string) http.RoundTripper {
-	return calls.Wrap(testkit.SlowWatch(next, resource, lag), testkit.APICall)
-}
+	It("is waited for without a word", func(ctx SpecContext) {
+		startOperator(s.namespace, laggingBehind("issuers"))
+		issueLeaf(ctx, s)
+		Consistently(func(g Gomega) {
+			var told eventsv1.EventList
+			g.Expect(s.List(ctx, &told, client.InNamespace(s.namespace))).To(Succeed())
+			g.Expect(told.Items).NotTo(ContainElement(HaveField("Reason", "StaleView")))
+		}).WithTimeout(time.Second).Should(Succeed())
+	})
+})

@@ -54,12 +54,25 @@ var _ = BeforeSuite(func() {
 	plane, err = testkit.StartControlPlane(testkit.ControlPlaneOptions{Names: names})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
-	Expect(plane.StartControllerManager()).To(Succeed())
 	for _, group := range groups {
-		underGroup(group)
-		Expect(plane.InstallCRDs(names)).To(Succeed())
+		served, err := api.NamesFor(group)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(plane.InstallCRDs(served)).To(Succeed())
 	}
+	// It knows at once the kinds that are served when it starts, and others half a minute later.
+	Expect(plane.StartControllerManager()).To(Succeed())
 })
+
+// describeIssuing describes the main specs under each API group.
+func describeIssuing(from string, specs func()) bool {
+	for _, group := range groups {
+		Describe("issuing from "+from+" under "+group, func() {
+			BeforeEach(func() { underGroup(group) })
+			specs()
+		})
+	}
+	return true
+}
 
 // newClient reads and writes past every cache.
 func newClient() client.Client {
@@ -80,6 +93,26 @@ func newNamespace(ctx context.Context, c client.Client) string {
 		}
 	})
 	return namespace.Name
+}
+
+// space is where a spec works: a namespace of its own, and a client that reads and writes past every
+// cache.
+type space struct {
+	client.Client
+	namespace string
+}
+
+func newSpace(ctx context.Context) *space {
+	GinkgoHelper()
+	c := newClient()
+	return &space{Client: c, namespace: newNamespace(ctx, c)}
+}
+
+// eachInItsOwnSpace gives a space to each spec of the container that it is called in.
+func eachInItsOwnSpace() *space {
+	s := &space{}
+	BeforeEach(func(ctx SpecContext) { *s = *newSpace(ctx) })
+	return s
 }
 
 // startOperator runs the whole operator on one namespace until stop is called or the spec ends.

@@ -112,6 +112,19 @@ func TestFittingSecretOfNobodyIsAdopted(t *testing.T) {
 	w.expect(w.decide(), issuance.Begin, v1.ReasonMissingData)
 }
 
+// A pair that was found and kept stays as it is, however its key is encoded: OpenSSL writes PKCS#8.
+func TestAdoptedKeyMayHaveAnotherEncoding(t *testing.T) {
+	w := newWorld(t)
+	request, key := w.request(1, 1)
+	w.sign(request, key, start)
+	w.store(request, key)
+	w.Requests = nil
+	encoded, err := pki.EncodePrivateKey(key, pki.PKCS8)
+	w.must(err)
+	w.Secret.Data[corev1.TLSPrivateKeyKey] = encoded
+	w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
+}
+
 func TestSharedSecretHasOneOwner(t *testing.T) {
 	w := issued(t)
 	younger := w.Certificate.DeepCopy()

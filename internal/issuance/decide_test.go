@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/certwright/certwright/api/v1"
@@ -71,70 +72,33 @@ func TestLostKeyMeansTheNextAttempt(t *testing.T) {
 	}
 }
 
+// A process that was restarted has lost the key of a request that costs nothing: that the request
+// cannot be signed without it is no failure to wait after.
+func TestRequestThatFailedForItsLostKeyIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.Issuer.Instant = true
+	request, _ := w.request(1, 1)
+	w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "needs the request's private key")
+	w.expect(w.decide(), issuance.Begin, v1.ReasonKeyLost)
+}
+
+// An issuer that answers a new request with the certificate that is in use already, to a key that is
+// lost since, must not take the process down.
+func TestOldCertificateForANewRequestWhoseKeyIsLost(t *testing.T) {
+	w := issued(t)
+	w.trigger()
+	request, _ := w.request(2, 2)
+	request.Status.Certificate = w.Secret.Data[corev1.TLSCertKey]
+	w.conclude(request, metav1.ConditionTrue, v1.ReasonIssued, "signed")
+	w.expect(w.decide(), issuance.Begin, v1.ReasonKeyLost)
+}
+
 func TestAttemptNumbersMoveOn(t *testing.T) {
 	w := newWorld(t)
 	w.Certificate.Status.Issuance = &v1.CertificateIssuance{Attempt: 7}
 	if plan := w.decide(); plan.Attempt != 8 {
 		t.Errorf("attempt %d, want 8", plan.Attempt)
 	}
-}
-
-func TestFailureIsToldAndWaitedFor(t *testing.T) {
-	w := newWorld(t)
-	request, key := w.request(1, 1)
-	w.Key = key
-	w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "the CA says no")
-	request.Status.Error = &v1.Problem{Type: "urn:ietf:params:acme:error:rejectedIdentifier", URL: "https://ca.test/why"}
-	plan := w.decide()
-	w.expect(plan, issuance.Fail, v1.ReasonFailed)
-	status := w.Certificate.Status
-	if got := status.Issuance.LastError; got.Type != request.Status.Error.Type || got.URL != request.Status.Error.URL || !strings.Contains(got.Detail, "the CA says no") {
-		t.Errorf("lastError is %+v", got)
-	}
-	if *status.FailedIssuanceAttempts != 1 || !status.Issuance.NextAttemptTime.Time.Equal(start.Add(time.Minute)) {
-		t.Errorf("failure %d, next attempt %s", *status.FailedIssuanceAttempts, status.Issuance.NextAttemptTime)
-	}
-	if issuing := w.condition(v1.ConditionIssuing); issuing.Status != metav1.ConditionFalse || !strings.Contains(issuing.Message, "2026-03-01T12:01:00Z") {
-		t.Errorf("Issuing does not say when the next attempt is: %+v", issuing)
-	}
-
-	w.Now = start.Add(30 * time.Second)
-	plan = w.decide()
-	w.expect(plan, issuance.Hold, v1.ReasonDoesNotExist)
-	if !plan.Recheck.Equal(start.Add(time.Minute)) {
-		t.Errorf("holds until %s", plan.Recheck)
-	}
-	w.Now = start.Add(time.Minute)
-	w.expect(w.decide(), issuance.Begin, v1.ReasonDoesNotExist)
-}
-
-// What ends the wait after a failure before its time.
-func TestWaitAfterFailureEndsEarly(t *testing.T) {
-	failed := func(t *testing.T) *world {
-		w := newWorld(t)
-		request, key := w.request(1, 1)
-		w.Key = key
-		w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "no")
-		w.expect(w.decide(), issuance.Fail, v1.ReasonFailed)
-		w.expect(w.decide(), issuance.Hold, v1.ReasonDoesNotExist)
-		return w
-	}
-	t.Run("an edit of the spec", func(t *testing.T) {
-		w := failed(t)
-		w.Certificate.Generation++
-		w.expect(w.decide(), issuance.Begin, v1.ReasonDoesNotExist)
-	})
-	t.Run("a manual trigger", func(t *testing.T) {
-		w := failed(t)
-		w.trigger()
-		w.expect(w.decide(), issuance.Begin, v1.ReasonDoesNotExist)
-	})
-}
-
-func (w *world) trigger() {
-	w.Certificate.Status.Conditions = condition.Set(w.Certificate.Status.Conditions, v1.Condition{
-		Type: v1.ConditionIssuing, Status: metav1.ConditionTrue, Reason: v1.ReasonManuallyTriggered, Message: "by hand",
-	}, w.Now)
 }
 
 func TestManualTriggerIssuesAgainOnce(t *testing.T) {
@@ -190,41 +154,6 @@ func TestRequestNobodyNeedsIsDeleted(t *testing.T) {
 	w.expect(plan, issuance.Keep, v1.ReasonReady)
 	if len(plan.Obsolete) != 1 || plan.Obsolete[0] != request {
 		t.Errorf("obsolete: %v", plan.Obsolete)
-	}
-}
-
-func TestAnswerIsVerified(t *testing.T) {
-	for name, answer := range map[string]func(w *world, request *v1.CertificateRequest){
-		"rubbish": func(_ *world, request *v1.CertificateRequest) { request.Status.Certificate = []byte("rubbish") },
-		"another key's": func(w *world, request *v1.CertificateRequest) {
-			other := newWorld(w.t)
-			otherRequest, key := other.request(1, 1)
-			other.sign(otherRequest, key, start)
-			request.Status.Certificate = otherRequest.Status.Certificate
-		},
-		"expired": func(w *world, request *v1.CertificateRequest) { w.sign(request, w.Key, start.Add(-2*lifetime)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			request, key := w.request(1, 1)
-			w.Key = key
-			w.sign(request, key, start)
-			answer(w, request)
-			w.expect(w.decide(), issuance.Fail, v1.ReasonInvalidCertificate)
-		})
-	}
-}
-
-func TestDeniedAndInvalidRequestsFail(t *testing.T) {
-	for _, conditionType := range []string{v1.ConditionDenied, v1.ConditionInvalidRequest} {
-		w := newWorld(t)
-		request, key := w.request(1, 1)
-		w.Key = key
-		request.Status.Conditions = []v1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, Message: "not this one"}}
-		plan := w.decide()
-		if plan.Action != issuance.Fail || !strings.Contains(plan.Message, "not this one") {
-			t.Errorf("%s: %s %s", conditionType, plan.Action, plan.Message)
-		}
 	}
 }
 

@@ -95,6 +95,25 @@ func TestRenewalWindows(t *testing.T) {
 	}
 }
 
+// A certificate that is due the moment it is issued, for a renewBefore as long as its life or an
+// issuer that dates it back, is not issued over and over again.
+func TestCertificateThatIsDueAtOnceIsNotRenewedAtOnce(t *testing.T) {
+	w := newWorld(t, func(crt *v1.Certificate) { crt.Spec.RenewBefore = &metav1.Duration{Duration: lifetime - time.Minute} })
+	request, key := w.request(1, 1)
+	w.Key = key
+	w.sign(request, key, start.Add(-time.Hour))
+	stored := w.decide()
+	w.expect(stored, issuance.Store, v1.ReasonReady)
+	w.store(request, key)
+	kept := w.decide()
+	w.expect(kept, issuance.Keep, v1.ReasonReady)
+	if !kept.Recheck.After(w.Now) || !kept.Recheck.Equal(stored.Recheck) || !kept.Recheck.Equal(w.Certificate.Status.RenewalTime.Time) {
+		t.Errorf("stored until %s, kept until %s, renewal is told for %s", stored.Recheck, kept.Recheck, w.Certificate.Status.RenewalTime)
+	}
+	w.Now = kept.Recheck
+	w.expect(w.decide(), issuance.Begin, v1.ReasonRenewing)
+}
+
 func TestBackoff(t *testing.T) {
 	for name, test := range map[string]struct {
 		class     outcome.Class

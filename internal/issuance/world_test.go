@@ -149,3 +149,21 @@ func (w *world) expect(plan issuance.Plan, action issuance.Action, reason string
 		w.t.Fatalf("decided %s/%s (%s), want %s/%s", plan.Action, plan.Reason, plan.Message, action, reason)
 	}
 }
+
+// trigger asks for a new certificate by hand.
+func (w *world) trigger() {
+	w.Certificate.Status.Conditions = condition.Set(w.Certificate.Status.Conditions, v1.Condition{
+		Type: v1.ConditionIssuing, Status: metav1.ConditionTrue, Reason: v1.ReasonManuallyTriggered, Message: "by hand",
+	}, w.Now)
+}
+
+// failed is a world whose first attempt the issuer has refused, with the failure told and counted.
+func failed(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	request, key := w.request(1, 1)
+	w.Key = key
+	w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "no")
+	w.expect(w.decide(), issuance.Fail, v1.ReasonFailed)
+	return w
+}
