@@ -55,8 +55,8 @@ type Plan struct {
 	Temporary bool
 	// Recheck is when to decide again even if nothing changes; zero means never.
 	Recheck time.Time
-	// Warning is for an event.
-	Warning string
+	// Warning is for an event. Moved is for one too: the CA wants the certificate renewed earlier.
+	Warning, Moved string
 	// Status is the status to write.
 	Status v1.CertificateStatus
 }
@@ -149,9 +149,17 @@ func (t *target) trigger(finding *Finding) *Finding {
 	return nil
 }
 
-// renewal is when the certificate in the Secret is due.
+// renewal is when the certificate in the Secret is due: when the CA suggests, where it does.
 func (t *target) renewal() (time.Time, string) {
-	return t.renewalOf(t.chain, t.currentRequest())
+	request := t.currentRequest()
+	asked := t.chain.Leaf().NotBefore
+	if request != nil {
+		asked = request.CreationTimestamp.Time
+	}
+	if suggested := t.suggestion(asked); !suggested.IsZero() {
+		return t.suggestedRenewal(suggested)
+	}
+	return t.renewalOf(t.chain, request)
 }
 
 // renewalOf is when a chain that answered a request is due. That is not at once, however long
@@ -162,12 +170,16 @@ func (t *target) renewalOf(chain pki.Chain, request *v1.CertificateRequest) (tim
 	if due.IsZero() || request == nil {
 		return due, warning
 	}
-	asked := request.CreationTimestamp.Time
-	earliest := asked.Add(min(shortestUse, leaf.NotAfter.Sub(asked)/4)).Truncate(time.Second)
+	earliest := earliestRenewal(request.CreationTimestamp.Time, leaf.NotAfter)
 	if due.Before(earliest) {
 		due = earliest
 	}
 	return due, warning
+}
+
+// earliestRenewal is until when a certificate is used at least.
+func earliestRenewal(asked, notAfter time.Time) time.Time {
+	return asked.Add(min(shortestUse, notAfter.Sub(asked)/4)).Truncate(time.Second)
 }
 
 func (t *target) keep(next *v1.CertificateRequest) Plan {
@@ -180,9 +192,12 @@ func (t *target) keep(next *v1.CertificateRequest) Plan {
 		Warning:  warning,
 		Obsolete: t.obsolete(Revision(t.Certificate), next),
 	}
+	if t.RenewalInfo != nil {
+		plan.Recheck = sooner(due, t.RenewalInfo.Next)
+	}
 	// With renewal disabled, the moment of expiry is still one to report.
 	if expiry := t.chain.Leaf().NotAfter; due.IsZero() && t.Now.Before(expiry) {
-		plan.Recheck = expiry
+		plan.Recheck = sooner(plan.Recheck, expiry)
 	}
 	return plan
 }

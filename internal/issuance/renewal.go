@@ -34,25 +34,38 @@ const (
 // Certificates issued at the same moment are spread over a fiftieth of their lifetime by a hash of
 // their UID, towards earlier.
 func RenewalTime(crt *v1.Certificate, notBefore, notAfter time.Time) (time.Time, string) {
-	if crt.Spec.Renewal != nil && crt.Spec.Renewal.Policy == v1.RenewalDisabled {
+	if renewalDisabled(crt) {
 		return time.Time{}, ""
 	}
-	lifetime := notAfter.Sub(notBefore)
-	if lifetime <= 0 {
+	if !notAfter.After(notBefore) {
 		return notAfter, ""
 	}
+	return inWindow(crt, byLifetime(crt, notBefore, notAfter), latestRenewal(notBefore, notAfter))
+}
+
+func renewalDisabled(crt *v1.Certificate) bool {
+	return crt.Spec.Renewal != nil && crt.Spec.Renewal.Policy == v1.RenewalDisabled
+}
+
+// byLifetime is when a certificate is due by its lifetime and its spec, whatever windows are open then.
+func byLifetime(crt *v1.Certificate, notBefore, notAfter time.Time) time.Time {
+	lifetime := notAfter.Sub(notBefore)
 	before := renewBefore(crt, lifetime)
 	earlier := min(time.Duration(fraction(crt.UID)*float64(lifetime)/spread), (lifetime-before)/2)
-	due := notAfter.Add(-before - earlier)
-	latest := notAfter.Add(-lifetime / backstop)
-	if due.After(latest) {
-		due = latest
+	return sooner(notAfter.Add(-before-earlier), latestRenewal(notBefore, notAfter)).Truncate(time.Second)
+}
+
+// latestRenewal is when a certificate is renewed whatever else was asked for.
+func latestRenewal(notBefore, notAfter time.Time) time.Time {
+	return notAfter.Add(-notAfter.Sub(notBefore) / backstop).Truncate(time.Second)
+}
+
+// sooner is the earlier of two times, of which zero means never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	due = due.Truncate(time.Second)
-	if crt.Spec.Renewal == nil || len(crt.Spec.Renewal.Windows) == 0 {
-		return due, ""
-	}
-	return inWindow(crt.Spec.Renewal.Windows, due, latest)
+	return a
 }
 
 func renewBefore(crt *v1.Certificate, lifetime time.Duration) time.Duration {
@@ -102,10 +115,14 @@ func parseWindow(w v1.RenewalWindow) (window, error) {
 	return window{schedule: schedule, length: w.WindowDuration.Duration}, nil
 }
 
-// inWindow moves due to the first moment at or after it that lies inside a window.
-func inWindow(windows []v1.RenewalWindow, due, latest time.Time) (time.Time, string) {
+// inWindow moves due to the first moment at or after it that lies inside a window of the spec, if it has
+// any.
+func inWindow(crt *v1.Certificate, due, latest time.Time) (time.Time, string) {
+	if crt.Spec.Renewal == nil || len(crt.Spec.Renewal.Windows) == 0 {
+		return due, ""
+	}
 	var first time.Time
-	for _, w := range windows {
+	for _, w := range crt.Spec.Renewal.Windows {
 		parsed, err := parseWindow(w)
 		if err != nil {
 			return due, err.Error()
@@ -122,7 +139,7 @@ func inWindow(windows []v1.RenewalWindow, due, latest time.Time) (time.Time, str
 		}
 	}
 	if first.IsZero() || first.After(latest) {
-		return due, "no renewal window opens before the certificate would expire: it is renewed outside of them; widen the windows or renew earlier"
+		return due, "no renewal window opens before the certificate has to be renewed: that is done outside of them; widen the windows or renew earlier"
 	}
 	return first.UTC(), ""
 }

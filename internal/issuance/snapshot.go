@@ -30,6 +30,8 @@ type Snapshot struct {
 	Key crypto.Signer
 	// Issuer is what is known of the issuer.
 	Issuer Issuer
+	// RenewalInfo is what the CA said about the certificate in the Secret, nil where it was not asked.
+	RenewalInfo *RenewalInfo
 	// Unmet is something the spec refers to that is not there, such as a keystore's password.
 	Unmet *Finding
 }
@@ -42,6 +44,8 @@ type Issuer struct {
 	// Instant is true where this process approves and signs by itself, so that a lost key costs
 	// nothing and no progress needs to be written down.
 	Instant bool
+	// SuggestsRenewal is true where the CA is asked when to renew (RFC 9773).
+	SuggestsRenewal bool
 	// Signer is the certificate that a ca issuer signs with now, nil for others.
 	Signer *x509.Certificate
 }

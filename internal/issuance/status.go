@@ -22,6 +22,10 @@ const (
 // withStatus completes a plan with the status that tells people about it.
 func (t *target) withStatus(plan Plan, finding *Finding) Plan {
 	status := t.Certificate.Status.DeepCopy()
+	if finding == nil && plan.Action != Store {
+		t.renewalStatus(status)
+		plan.Moved = t.movedEarlier()
+	}
 	switch plan.Action {
 	case Keep, Store:
 		t.settled(status, &plan)
@@ -56,11 +60,10 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 	leaf := plan.Pair.Chain.Leaf()
 	notBefore, notAfter := metav1.NewTime(leaf.NotBefore), metav1.NewTime(leaf.NotAfter)
 	status.NotBefore, status.NotAfter = &notBefore, &notAfter
-	due, warning := t.renewalOf(plan.Pair.Chain, t.requestOf(plan))
-	status.RenewalTime = nil
-	if !due.IsZero() {
-		renewal := metav1.NewTime(due)
-		status.RenewalTime = &renewal
+	if plan.Action == Store {
+		// What the CA said was about another certificate.
+		due, _ := t.renewalOf(plan.Pair.Chain, plan.Request)
+		status.RenewalTime, status.ACME = timeOrNil(due), nil
 	}
 	status.FailedIssuanceAttempts, status.LastFailureTime, status.NextPrivateKeySecretName = nil, nil, nil
 	status.Conditions = condition.Remove(status.Conditions, v1.ConditionIssuing)
@@ -81,18 +84,25 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 	case !t.Now.Before(leaf.NotAfter):
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1.ReasonExpired
 		ready.Message = fmt.Sprintf("The certificate expired at %s", leaf.NotAfter.Format(time.RFC3339))
-	case warning != "":
-		ready.Message += "; " + warning
+	case plan.Warning != "":
+		ready.Message += "; " + plan.Warning
 	}
 	t.set(status, v1.ConditionReady, ready)
 }
 
-// requestOf is the request that the pair of a plan answers.
-func (t *target) requestOf(plan *Plan) *v1.CertificateRequest {
-	if plan.Action == Store {
-		return plan.Request
+// renewalStatus tells when the certificate in the Secret is due, and what the CA said about that. The two
+// belong together: the instant is chosen once for each of the CA's windows.
+func (t *target) renewalStatus(status *v1.CertificateStatus) {
+	due, _ := t.renewal()
+	status.RenewalTime, status.ACME = timeOrNil(due), t.renewalInfoStatus()
+}
+
+func timeOrNil(at time.Time) *metav1.Time {
+	if at.IsZero() {
+		return nil
 	}
-	return t.currentRequest()
+	result := metav1.NewTime(at)
+	return &result
 }
 
 // ready reports what is in the Secret now, whatever is being done about it.
