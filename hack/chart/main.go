@@ -63,7 +63,7 @@ func sets() []set {
 			from: "config/rbac", to: "rbac", leaveOut: []string{"service_account.yaml", "bindings.yaml"},
 			guard:  ".Values.rbac.create",
 			guards: map[string]string{"user_roles.yaml": ".Values.rbac.userRoles"},
-			edits:  map[string]edit{"cluster_role.yaml": signers},
+			edits:  map[string]edit{"cluster_role.yaml": signers, "own_namespace_role.yaml": issuerKinds},
 		},
 	}
 }
@@ -79,6 +79,20 @@ var signers = edit{
       {{- end }}
 `,
 }
+
+// issuerKinds makes the rights on the ConfigMap of issuer kinds follow from the value that has the operator keep it.
+var issuerKinds = where(".Values.policies.enabled", `  # The issuer-kinds reconciler makes the ConfigMap of the policy request-approval.certwright.dev where there is
+  # none: without it nobody can approve a request. A create cannot be limited to a name.
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [create]
+  # The issuer-kinds reconciler adds the issuer kinds that requests name. It watches this one by its name; get is
+  # the live read where the watch has not shown its last write.
+  - apiGroups: [""]
+    resources: [configmaps]
+    resourceNames: [certwright-issuer-kinds]
+    verbs: [get, list, watch, update]
+`)
 
 func (s set) write(root string) error {
 	files, err := filepath.Glob(filepath.Join(root, s.from, "*.yaml"))

@@ -20,11 +20,17 @@ const (
 	keepAnnotation = "    helm.sh/resource-policy: keep"
 )
 
-// ownName finds the names that begin with the operator's own, in metadata and in references.
-var ownName = regexp.MustCompile(`(?m)^(\s*name: )certwright-`)
+// ownName finds the names that begin with the operator's own, in metadata, in references and first in the lists
+// of roles.
+var ownName = regexp.MustCompile(`(?m)^(\s*(?:name: |resourceNames: \[))certwright-`)
 
 // edit replaces a part of a manifest that is there exactly once.
 type edit struct{ old, new string }
+
+// where is the edit that leaves a part out unless a condition holds.
+func where(condition, part string) edit {
+	return edit{old: part, new: "  {{- if " + condition + " }}\n" + part + "  {{- end }}\n"}
+}
 
 func (e edit) apply(text string) (string, error) {
 	if e.old == "" {

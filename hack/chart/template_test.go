@@ -82,6 +82,32 @@ spec:
 {{- end }}
 `,
 		},
+		"a role's rights on an object of ours, which a value takes away": {
+			set: set{from: "f", guard: "g", edits: map[string]edit{
+				"x.yaml": where(".Values.on", "  # On.\n  - verbs: [get]\n    resourceNames: [certwright-one]\n"),
+			}},
+			in: `rules:
+  # Always.
+  - verbs: [create]
+    resourceNames: [certwright.certwright.dev]
+  # On.
+  - verbs: [get]
+    resourceNames: [certwright-one]
+`,
+			want: `{{- /* Made by hack/chart of f/x.yaml: edit that, then run make generate. */ -}}
+{{- if g }}
+rules:
+  # Always.
+  - verbs: [create]
+    resourceNames: [certwright.{{ .Values.apiGroup }}]
+  {{- if .Values.on }}
+  # On.
+  - verbs: [get]
+    resourceNames: [{{ include "certwright.fullname" . }}-one]
+  {{- end }}
+{{- end }}
+`,
+		},
 		"a file has its own guard and edit": {
 			set: set{
 				from: "f", guard: "g", guards: map[string]string{"x.yaml": "own"},

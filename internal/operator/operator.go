@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -147,7 +148,8 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 }
 
 // cacheOptions keep the caches small: of Secrets only those that carry our label, of EndpointSlices
-// only those of the solver's Service, and of everything only the namespaces that we work in.
+// only those of the solver's Service, of ConfigMaps only the one that is kept, and of everything only the
+// namespaces that we work in.
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
 	result := cache.Options{
@@ -158,6 +160,11 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 				options.OwnNamespace: {LabelSelector: ofSolver},
 			}},
 		},
+	}
+	if options.IssuerKindsConfigMap != "" {
+		result.ByObject[&corev1.ConfigMap{}] = cache.ByObject{Namespaces: map[string]cache.Config{
+			options.OwnNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", options.IssuerKindsConfigMap)},
+		}}
 	}
 	if len(options.Namespaces) > 0 {
 		result.DefaultNamespaces = map[string]cache.Config{}

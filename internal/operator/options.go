@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certwright/certwright/api"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	Namespaces               []string
 	ClusterResourceNamespace string
 	OwnNamespace             string
+	// IssuerKindsConfigMap is in OwnNamespace; none is kept if it is empty.
+	IssuerKindsConfigMap string
 
 	LeaderElect          bool
 	MetricsAddress       string
@@ -91,6 +94,7 @@ func (o *Options) groups() []group {
 	cluster.flags.StringVar(&o.APIGroup, "api-group", o.APIGroup, "base group of all kinds, annotations, labels and finalizers; its CRDs must be installed")
 	cluster.flags.StringSliceVar(&o.Namespaces, "namespace", o.Namespaces, "namespaces to work in, comma separated; all if empty")
 	cluster.flags.StringVar(&o.ClusterResourceNamespace, "cluster-resource-namespace", o.ClusterResourceNamespace, "namespace of the Secrets that ClusterIssuers name (default: the operator's own)")
+	cluster.flags.StringVar(&o.IssuerKindsConfigMap, "issuer-kinds-configmap", o.IssuerKindsConfigMap, "ConfigMap in the operator's own namespace that tells the approval policy of the issuer kinds of other programs; it is made if it is missing, and kinds that requests name are added (default: none is kept)")
 	cluster.flags.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "let one of several replicas reconcile; the lease is in the operator's own namespace")
 	cluster.flags.IntVar(&o.ConcurrentReconciles, "concurrent-reconciles", o.ConcurrentReconciles, "objects of one kind that are worked on at once")
 
@@ -165,6 +169,16 @@ func (o *Options) complete() error {
 	}
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
+	}
+	return o.checkIssuerKinds()
+}
+
+func (o *Options) checkIssuerKinds() error {
+	if o.IssuerKindsConfigMap == "" {
+		return nil
+	}
+	if problems := validation.IsDNS1123Subdomain(o.IssuerKindsConfigMap); len(problems) > 0 {
+		return fmt.Errorf("--issuer-kinds-configmap %q cannot be the name of a ConfigMap: %s", o.IssuerKindsConfigMap, problems[0])
 	}
 	return nil
 }

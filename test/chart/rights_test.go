@@ -95,6 +95,8 @@ func (r *release) neededAnywhere() []right {
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", verbs: []string{"create"}},
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", name: "certwright." + r.names.Group, verbs: []string{"get", "update"}},
 		{namespace: r.namespace, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
+		{namespace: r.namespace, resource: "configmaps", verbs: []string{"create"}},
+		{namespace: r.namespace, resource: "configmaps", name: optionsOf(r.objects).IssuerKindsConfigMap, verbs: []string{"get", "list", "watch", "update"}},
 	}
 }
 
@@ -103,7 +105,8 @@ func (r *release) withheld() []right {
 	var rights []right
 	for _, namespace := range []string{"", r.work, r.namespace, "kube-system"} {
 		rights = append(rights,
-			right{namespace: namespace, resource: "configmaps", verbs: anything},
+			right{namespace: namespace, resource: "configmaps", verbs: append([]string{"update", "patch", "delete", "deletecollection"}, read...)},
+			right{namespace: namespace, resource: "configmaps", name: "another", verbs: append([]string{"update"}, read...)},
 			right{namespace: namespace, resource: "pods", verbs: anything},
 			right{namespace: namespace, resource: "services", verbs: anything},
 			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", verbs: []string{"create"}},
@@ -117,7 +120,11 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, group: "coordination.k8s.io", resource: "leases", name: "another", verbs: anything[0:1]},
 		)
 	}
+	for _, namespace := range []string{"", r.work, "kube-system"} {
+		rights = append(rights, right{namespace: namespace, resource: "configmaps", verbs: []string{"create"}})
+	}
 	return append(rights,
+		right{namespace: r.namespace, resource: "configmaps", name: optionsOf(r.objects).IssuerKindsConfigMap, verbs: []string{"patch", "delete"}},
 		right{group: rbacv1.GroupName, resource: "clusterroles", verbs: append([]string{"bind", "escalate"}, write...)},
 		right{group: r.names.Group, resource: "clusterissuers", verbs: write},
 		right{group: r.names.Group, resource: "signers", name: "fooissuers.foo.example.com/*", verbs: []string{"approve"}},
