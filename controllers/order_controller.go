@@ -42,13 +42,16 @@ type OrderReconciler struct {
 	ClusterResourceNamespace string
 
 	mu       sync.Mutex
-	progress map[types.NamespacedName]heldProgress
+	progress map[types.NamespacedName]*heldProgress
+	turns    turns
 }
 
-// heldProgress is the progress of the Order that has a name now.
+// heldProgress is the progress of the Order that has a name now, with the account that made it at the CA.
 type heldProgress struct {
 	uid types.UID
 	*orderflow.Progress
+	client  *acme.Client
+	account acme.Account
 }
 
 const (
@@ -66,7 +69,7 @@ type orderPass struct {
 	// order is a working copy; saved is its status as the API server has it.
 	order    *acmev1.Order
 	saved    acmev1.OrderStatus
-	progress *orderflow.Progress
+	progress *heldProgress
 	issuer   v1.GenericIssuer
 	client   *acme.Client
 	account  acme.Account
@@ -106,7 +109,7 @@ func (r *OrderReconciler) load(ctx context.Context, name types.NamespacedName) (
 		err = r.Client.Live.Get(ctx, name, order)
 	}
 	if apierrors.IsNotFound(err) {
-		r.forget(name)
+		r.vanished(ctx, name)
 		r.Secrets.Keep(owner(orderKind, name))
 		return nil, nil
 	}
@@ -127,31 +130,39 @@ func (r *OrderReconciler) known(order *acmev1.Order) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.progress[client.ObjectKeyFromObject(order)].uid == order.UID
+	held := r.progress[client.ObjectKeyFromObject(order)]
+	return held != nil && held.uid == order.UID
 }
 
-func (r *OrderReconciler) progressOf(order *acmev1.Order) *orderflow.Progress {
+func (r *OrderReconciler) progressOf(order *acmev1.Order) *heldProgress {
 	name := client.ObjectKeyFromObject(order)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.progress == nil {
-		r.progress = map[types.NamespacedName]heldProgress{}
+		r.progress = map[types.NamespacedName]*heldProgress{}
 	}
 	held := r.progress[name]
-	if held.uid != order.UID {
-		r.Client.Writes.ForgetCreated(held.uid)
-		held = heldProgress{uid: order.UID, Progress: orderflow.NewProgress()}
+	if held == nil || held.uid != order.UID {
+		if held != nil {
+			r.Client.Writes.ForgetCreated(held.uid)
+		}
+		held = &heldProgress{uid: order.UID, Progress: orderflow.NewProgress(order.UID)}
 		r.progress[name] = held
 	}
-	return held.Progress
+	return held
 }
 
-// forget drops what is remembered of an Order that is done with or gone.
-func (r *OrderReconciler) forget(name types.NamespacedName) {
+// forget drops what is remembered of an Order that is done with or gone, and gives it back.
+func (r *OrderReconciler) forget(name types.NamespacedName) *heldProgress {
+	r.turns.pass(name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Client.Writes.ForgetCreated(r.progress[name].uid)
-	delete(r.progress, name)
+	held := r.progress[name]
+	if held != nil {
+		r.Client.Writes.ForgetCreated(held.uid)
+		delete(r.progress, name)
+	}
+	return held
 }
 
 // gather finds the issuer and the account of an Order that is still at work.
@@ -164,6 +175,7 @@ func (r *OrderReconciler) gather(ctx context.Context, pass *orderPass) error {
 	}
 	if err == nil {
 		pass.client, pass.account, err = r.Accounts.For(pass.issuer)
+		pass.progress.client, pass.progress.account = pass.client, pass.account
 	}
 	if err != nil && (pass.order.Status.State.IsFinal() || pass.order.DeletionTimestamp != nil) {
 		// Cleaning up needs no CA, and may have to do without the issuer.
@@ -173,7 +185,7 @@ func (r *OrderReconciler) gather(ctx context.Context, pass *orderPass) error {
 }
 
 func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
-	snapshot := orderflow.Snapshot{Now: r.Client.Now(), Order: pass.order, Progress: pass.progress, Finalizer: r.Names.OrderFinalizer}
+	snapshot := orderflow.Snapshot{Now: r.Client.Now(), Order: pass.order, Progress: pass.progress.Progress, Finalizer: r.Names.OrderFinalizer}
 	if pass.issuer != nil && pass.issuer.GetSpec().ACME != nil {
 		snapshot.Solvers = pass.issuer.GetSpec().ACME.Solvers
 	}
@@ -201,6 +213,8 @@ func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderfl
 		return r.finalize(ctx, pass)
 	case orderflow.Download:
 		return r.download(ctx, pass)
+	case orderflow.Abandon:
+		return r.abandon(ctx, pass, next.URLs)
 	case orderflow.CleanUp:
 		return r.cleanUp(ctx, pass)
 	default:
@@ -297,5 +311,8 @@ func (r *OrderReconciler) writeStatus(ctx context.Context, pass *orderPass) erro
 		return err
 	}
 	pass.saved = *pass.order.Status.DeepCopy()
+	if pass.order.Status.State.IsFinal() {
+		r.turns.pass(client.ObjectKeyFromObject(pass.order))
+	}
 	return nil
 }

@@ -25,6 +25,9 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 	}
 	order := pass.progress.Order
 	if order == nil {
+		if err := r.awaitTurn(ctx, pass); err != nil {
+			return err
+		}
 		if order, err = pass.client.NewOrder(ctx, pass.account, request); err != nil {
 			return err
 		}

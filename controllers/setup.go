@@ -161,6 +161,7 @@ func (r *OrderReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&acmev1.Order{}).
 		WatchesRawSource(r.Secrets.Source(orderKind, kube.Itself)).
+		WatchesRawSource(r.turns.woken.Source(orderKind, kube.Itself)).
 		WithOptions(options(workers)).
 		Complete(r)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/orderflow"
 )
 
 // Names of the cache's indexes.
@@ -21,6 +22,8 @@ const (
 	// IndexIssuer finds Certificates, requests and Orders by the issuer of our group that they name:
 	// see IssuerKey.
 	IndexIssuer = "issuer"
+	// IndexTurn finds Orders that were made at the CA and are at work, by orderflow.TurnKey.
+	IndexTurn = "turn"
 	// IndexToken finds Orders by the tokens of the HTTP-01 challenges that wait for an answer.
 	IndexToken = "token"
 )
@@ -49,6 +52,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexToken, of(tokens)},
+		{&acmev1.Order{}, IndexTurn, of(turn)},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
 			return err
@@ -74,6 +78,13 @@ func controllerUID(obj client.Object) []string {
 		return nil
 	}
 	return []string{string(controller.UID)}
+}
+
+func turn(order *acmev1.Order) []string {
+	if order.Status.State.IsFinal() || order.Status.AccountURL == "" {
+		return nil
+	}
+	return []string{orderflow.TurnKey(order.Status.AccountURL, order)}
 }
 
 func tokens(order *acmev1.Order) []string {

@@ -5,7 +5,10 @@
 package orderflow
 
 import (
+	"cmp"
 	"errors"
+	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/certwright/certwright/internal/acme"
@@ -25,7 +28,7 @@ const (
 // IsFromCA says whether a wait was asked for by a CA, or is for one that cannot be reached: it is
 // worth writing down, so that a restart does not cut it short.
 func IsFromCA(failure *outcome.Error) bool {
-	return failure.Reason == ReasonRateLimited || failure.Reason == ReasonCAUnavailable
+	return failure.Reason == ReasonRateLimited || failure.Reason == ReasonCAUnavailable || failure.Reason == ReasonUserAction
 }
 
 const (
@@ -37,8 +40,11 @@ const (
 	// unavailableWait is the wait where a CA that is in trouble gives none; it grows to longestUnavailable.
 	unavailableWait    = time.Minute
 	longestUnavailable = 15 * time.Minute
-	// limitedWait is the wait where a CA limits us and does not say for how long.
+	longestJitter      = 10 * time.Minute
+	// limitedWait is the wait where something limits us and does not say for how long.
 	limitedWait = time.Hour
+	// personWait is how long is waited for a person; an edit or another attempt ends it before.
+	personWait = 24 * time.Hour
 )
 
 // Classify says what an error of a call to a CA means. What is no failure of the request (limits,
@@ -89,10 +95,13 @@ func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
 	detail := problem.Error()
 	switch {
 	case problem.HasType(acme.TypeRateLimited), problem.Status == 429:
-		if problem.RetryAfter.IsZero() {
-			// A paused identifier looks like this: only a person can end it, at the CA's own page. It is
-			// looked at again once in a while, for they may have.
+		switch {
+		case problem.RetryAfter.IsZero() && problem.Synthetic:
+			// Something in between limits us, not the CA.
 			return waiting(ReasonRateLimited, now.Add(limitedWait), detail, nil)
+		case problem.RetryAfter.IsZero():
+			// A paused identifier looks like this: only a person can end it, at the CA's own page.
+			return forPerson(problem, now)
 		}
 		return waiting(ReasonRateLimited, clamp(problem.RetryAfter, now), detail, nil)
 	case problem.HasType(acme.TypeServerInternal, acme.TypeBadNonce), problem.Status >= 500:
@@ -102,7 +111,7 @@ func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
 		}
 		return waiting(ReasonCAUnavailable, at, detail, nil)
 	case problem.HasType(acme.TypeUserActionRequired):
-		return terminal(outcome.ClassRefused, ReasonUserAction, problem, detail)
+		return forPerson(problem, now)
 	case problem.HasType(acme.TypeAccountDoesNotExist):
 		return terminal(outcome.ClassLocal, ReasonAccountUnknown, problem, detail)
 	case problem.HasType(acme.TypeCAA, acme.TypeCompound, acme.TypeConnection, acme.TypeDNS, acme.TypeIncorrectResponse, acme.TypeTLS):
@@ -114,14 +123,29 @@ func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
 
 // Classify is Classify for a call of an order. Where the CA is not there and named no time itself, the
 // wait grows from call to call, so that thousands of orders neither wear it down nor write their
-// statuses every minute.
+// statuses every minute. All waits are spread, so that those that were limited together do not come back
+// together.
 func (p *Progress) Classify(err error, now time.Time) *outcome.Error {
 	failure := Classify(err, now)
 	if failure.Reason == ReasonCAUnavailable && !namesTime(err) {
 		failure.At = now.Add(min(unavailableWait<<min(p.Outages, 10), longestUnavailable))
 		p.Outages++
 	}
+	if IsFromCA(failure) {
+		failure.At = failure.At.Add(p.jitter(failure.At.Sub(now)))
+	}
 	return failure
+}
+
+// jitter is up to a tenth of a wait, and up to ten minutes, the same for an order from call to call.
+func (p *Progress) jitter(wait time.Duration) time.Duration {
+	if p.seed == "" {
+		return 0
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(p.seed)) // it never fails
+	share := float64(hash.Sum32()) / (1 << 32)
+	return time.Duration(share * float64(min(wait/10, longestJitter))).Truncate(time.Millisecond)
 }
 
 // namesTime says whether the CA itself said when to come back.
@@ -133,6 +157,18 @@ func namesTime(err error) bool {
 func waiting(reason string, at time.Time, message string, err error) *outcome.Error {
 	failure := outcome.WaitUntil(at, reason, "%s", message)
 	failure.Err = err
+	return failure
+}
+
+// forPerson waits for what only a person can do, and says what to open for it. It is looked at again once
+// in a while: they may have.
+func forPerson(problem *acme.Problem, now time.Time) *outcome.Error {
+	message, page := problem.Error(), cmp.Or(problem.Instance, problem.TermsOfService, problem.Help)
+	if !strings.Contains(message, page) {
+		message += "; open " + page
+	}
+	failure := waiting(ReasonUserAction, now.Add(personWait), message, nil)
+	failure.Type, failure.URL = string(problem.Type), page
 	return failure
 }
 

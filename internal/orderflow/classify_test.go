@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
@@ -25,7 +27,8 @@ func TestClassify(t *testing.T) {
 		at   time.Time
 	}{
 		"a limit with a time":           {problem(acme.TypeRateLimited, 429, now.Add(time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
-		"a limit without one":           {problem(acme.TypeRateLimited, 429, time.Time{}), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
+		"a limit without one":           {problem(acme.TypeRateLimited, 429, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
+		"a limit of a proxy":            {&acme.Problem{Status: 429, Synthetic: true}, outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
 		"a limit by status alone":       {problem(acme.TypeBlank, 429, now.Add(time.Minute)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Minute)},
 		"a limit beyond reason":         {problem(acme.TypeRateLimited, 429, now.Add(1000*time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(24 * time.Hour)},
 		"a limit that is over":          {problem(acme.TypeRateLimited, 429, now.Add(-time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(5 * time.Second)},
@@ -36,7 +39,7 @@ func TestClassify(t *testing.T) {
 		"nonces that never fit":         {problem(acme.TypeBadNonce, 400, time.Time{}), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
 		"the network":                   {&acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
 		"a name that is refused":        {problem(acme.TypeRejectedIdentifier, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"terms that changed":            {problem(acme.TypeUserActionRequired, 403, time.Time{}), outcome.Terminal, orderflow.ReasonUserAction, time.Time{}},
+		"terms that changed":            {problem(acme.TypeUserActionRequired, 403, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
 		"an account that is gone":       {problem(acme.TypeAccountDoesNotExist, 400, time.Time{}), outcome.Terminal, orderflow.ReasonAccountUnknown, time.Time{}},
 		"a validation that failed":      {problem(acme.TypeIncorrectResponse, 403, time.Time{}), outcome.Terminal, orderflow.ReasonValidation, time.Time{}},
 		"a type nobody knows":           {problem("urn:example:new", 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
@@ -56,17 +59,67 @@ func TestClassify(t *testing.T) {
 
 func TestRefusalKeepsWhatTheCASaid(t *testing.T) {
 	got := orderflow.Classify(&acme.Problem{
-		Type: acme.TypeUserActionRequired, Status: 403, Detail: "agree to the terms", Instance: "https://ca.test/terms",
+		Type: acme.TypeCAA, Status: 403, Detail: "forbidden by a record", Instance: "https://ca.test/caa",
 	}, now)
-	if got.Type != string(acme.TypeUserActionRequired) || got.URL != "https://ca.test/terms" || got.Message != "userActionRequired: agree to the terms" {
+	if got.Type != string(acme.TypeCAA) || got.URL != "https://ca.test/caa" || got.Message != "caa: forbidden by a record" {
 		t.Errorf("type %q, URL %q, message %q", got.Type, got.URL, got.Message)
+	}
+}
+
+// What only a person can end says what to open, once.
+func TestWhatAPersonHasToOpen(t *testing.T) {
+	const page = "https://ca.test/page"
+	for name, test := range map[string]struct {
+		problem acme.Problem
+		message string
+	}{
+		"new terms": {
+			acme.Problem{Type: acme.TypeUserActionRequired, Detail: "agree to the terms", Instance: page},
+			"userActionRequired: agree to the terms; open " + page,
+		},
+		"new terms, by the link alone": {
+			acme.Problem{Type: acme.TypeUserActionRequired, Detail: "agree to the terms", TermsOfService: page, Help: "https://ca.test/help"},
+			"userActionRequired: agree to the terms; open " + page,
+		},
+		"a paused name": {
+			acme.Problem{Type: acme.TypeRateLimited, Status: 429, Detail: "paused; visit " + page, Help: page},
+			"rateLimited: paused; visit " + page,
+		},
+		"a paused name without a page": {
+			acme.Problem{Type: acme.TypeRateLimited, Status: 429, Detail: "paused"},
+			"rateLimited: paused",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := orderflow.Classify(&test.problem, now)
+			if got.Kind != outcome.Wait || got.Reason != orderflow.ReasonUserAction || got.Message != test.message || got.Type != string(test.problem.Type) {
+				t.Errorf("kind %v, reason %q, type %q, message %q", got.Kind, got.Reason, got.Type, got.Message)
+			}
+		})
+	}
+}
+
+// Orders that are limited together do not come back together, and none before its time.
+func TestWaitsAreSpread(t *testing.T) {
+	limited := problem(acme.TypeRateLimited, 429, now.Add(time.Hour))
+	times := map[time.Time]bool{}
+	for i := range 100 {
+		progress := orderflow.NewProgress(types.UID(fmt.Sprint("order", i)))
+		at := progress.Classify(limited, now).At
+		if at.Before(now.Add(time.Hour)) || at.After(now.Add(66*time.Minute)) || !at.Equal(progress.Classify(limited, now).At) {
+			t.Errorf("order %d comes back after %s", i, at.Sub(now))
+		}
+		times[at] = true
+	}
+	if len(times) < 90 {
+		t.Errorf("100 orders come back at %d times", len(times))
 	}
 }
 
 // A CA that is not there is called less and less, until it answers; one that names a time is taken at its word.
 func TestWaitsForACAThatIsDownGrow(t *testing.T) {
 	down := &acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}
-	progress := orderflow.NewProgress()
+	progress := orderflow.NewProgress("")
 	wait := func(err error) time.Duration { return progress.Classify(err, now).At.Sub(now) }
 	for i, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
 		if got := wait(down); got != want {

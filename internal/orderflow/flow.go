@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
@@ -37,6 +39,8 @@ const (
 	Download Step = "Download"
 	// Fail ends the order without a certificate.
 	Fail Step = "Fail"
+	// Abandon gives up, at the CA, the authorizations named.
+	Abandon Step = "Abandon"
 	// CleanUp takes the answers away.
 	CleanUp Step = "CleanUp"
 	// Wait waits until At.
@@ -60,6 +64,9 @@ const (
 // Progress is what this process has seen at the CA of an order. It is not written down: a process
 // that takes an order over reads it again.
 type Progress struct {
+	// seed spreads what orders that fail together do next.
+	seed types.UID
+
 	Order          *acme.Order
 	Authorizations map[string]*acme.Authorization
 	// Presented, Checked and Accepted hold the URLs of the authorizations that are that far.
@@ -75,16 +82,31 @@ type Progress struct {
 	CheckNote string
 	// CredentialsKept says that what the clean-up needs is in a place of its own.
 	CredentialsKept bool
+	// Abandoned says that what was open at the CA has been given up, as far as it could be.
+	Abandoned bool
 	// CleaningSince is when the first attempt to clean up was made.
 	CleaningSince time.Time
 }
 
 // NewProgress is the progress of an order that nothing is known of.
-func NewProgress() *Progress {
+func NewProgress(uid types.UID) *Progress {
 	return &Progress{
+		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
 		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
 	}
+}
+
+// Pending are the URLs of the authorizations that were pending when they were last read, in order.
+func (p *Progress) Pending() []string {
+	var urls []string
+	for url, seen := range p.Authorizations {
+		if seen.Status == acme.AuthorizationPending {
+			urls = append(urls, url)
+		}
+	}
+	slices.Sort(urls)
+	return urls
 }
 
 // Polled sets the time of the next read after one that showed no change: when the CA asked for it,
@@ -131,12 +153,12 @@ func Decide(s Snapshot) Next {
 	switch {
 	case s.Order.DeletionTimestamp != nil, status.State.IsFinal():
 		return s.end()
+	case status.URL != "" && s.expired():
+		return fail(acmev1.Expired, outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done"))
 	case status.NextAttemptTime != nil && s.Now.Before(status.NextAttemptTime.Time):
-		return Next{Step: Wait, At: status.NextAttemptTime.Time, Note: cmp.Or(status.Reason, "waiting as long as the CA asked for")}
+		return Next{Step: Wait, At: s.beforeExpiry(status.NextAttemptTime.Time), Note: cmp.Or(status.Reason, "waiting as long as the CA asked for")}
 	case status.URL == "":
 		return s.create()
-	case s.expired():
-		return fail(acmev1.Expired, outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done"))
 	case s.Progress.Order == nil:
 		return Next{Step: Read}
 	}
@@ -154,7 +176,11 @@ func Decide(s Snapshot) Next {
 	}
 }
 
+// end gives up what an order without a certificate leaves open at the CA, and takes the answers away.
 func (s Snapshot) end() Next {
+	if urls := s.abandoned(); len(urls) > 0 {
+		return Next{Step: Abandon, URLs: urls}
+	}
 	if !slices.Contains(s.Order.Finalizers, s.Finalizer) {
 		return Next{Step: Done}
 	}
@@ -162,6 +188,15 @@ func (s Snapshot) end() Next {
 		return Next{Step: Wait, At: s.Progress.NextPoll, Note: "waiting to clean up"}
 	}
 	return Next{Step: CleanUp}
+}
+
+// abandoned are the authorizations of an order that failed or is deleted which this process has seen pending:
+// left alone, they count against the account and may be handed out again with the next order.
+func (s Snapshot) abandoned() []string {
+	if s.Order.Status.State == acmev1.Valid || s.Progress.Abandoned {
+		return nil
+	}
+	return s.Progress.Pending()
 }
 
 // create asks for a solver first: an order that no solver fits would only burn the CA's limits. An
@@ -182,6 +217,15 @@ func (s Snapshot) expired() bool {
 		return !s.Now.Before(s.Order.Status.Expires.Time)
 	}
 	return s.Now.After(s.Order.CreationTimestamp.Add(longestOrder))
+}
+
+// beforeExpiry bounds a wait by the end of the order, if it was made: whatever is waited for, another order
+// is needed then.
+func (s Snapshot) beforeExpiry(at time.Time) time.Time {
+	if expires := s.Order.Status.Expires; s.Order.Status.URL != "" && expires != nil && expires.Time.Before(at) {
+		return expires.Time
+	}
+	return at
 }
 
 // invalid finds out why first: the reason is on the authorizations.
@@ -302,11 +346,25 @@ func (s Snapshot) check(urls []string) Next {
 		if authorization.Challenge == nil || authorization.Challenge.Solver == nil || authorization.Challenge.Solver.WaitInsteadOfSelfCheck == nil {
 			continue
 		}
-		if until := s.Progress.PresentedAt.Add(authorization.Challenge.Solver.WaitInsteadOfSelfCheck.Duration); s.Now.Before(until) {
+		asked := authorization.Challenge.Solver.WaitInsteadOfSelfCheck.Duration
+		if until := s.inTime(authorization, s.Progress.PresentedAt.Add(asked)); s.Now.Before(until) {
 			return Next{Step: Wait, At: until, Note: "waiting as long as the solver's waitInsteadOfSelfCheck says"}
 		}
 	}
 	return s.poll(Next{Step: Check, URLs: urls}, cmp.Or(s.Progress.CheckNote, "waiting until the answers can be seen"))
+}
+
+// inTime bounds a wait before a challenge so that a fifth of what was left of the authorization when the
+// answer was put in place remains for the CA. Some live for an hour only.
+func (s Snapshot) inTime(authorization *acmev1.Authorization, until time.Time) time.Time {
+	if authorization.Expires == nil {
+		return until
+	}
+	latest := authorization.Expires.Add(-authorization.Expires.Sub(s.Progress.PresentedAt) / 5)
+	if latest.Before(until) {
+		return latest
+	}
+	return until
 }
 
 // CheckIsOver says whether the CA is to be told to look although we have not seen the answer.

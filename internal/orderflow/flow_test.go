@@ -27,7 +27,7 @@ func flow(change ...func(*orderflow.Snapshot)) orderflow.Snapshot {
 		Spec:       acmev1.OrderSpec{DNSNames: []string{"a.test", "b.test"}},
 		Status:     acmev1.OrderStatus{URL: "https://ca.test/order/1", State: acmev1.Pending},
 	}
-	progress := orderflow.NewProgress()
+	progress := orderflow.NewProgress("")
 	progress.Order = &acme.Order{Status: acme.OrderPending}
 	for i, url := range []string{first, second} {
 		challenge := url + "/http-01"
@@ -64,7 +64,7 @@ func TestNextStep(t *testing.T) {
 		}, orderflow.Wait, nil},
 		"a limit of the CA":               {func(s *orderflow.Snapshot) { s.Order.Status.NextAttemptTime = &later }, orderflow.Wait, nil},
 		"a limit that is over":            {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.NextAttemptTime = later.Time, &later }, orderflow.Present, []string{first, second}},
-		"taken over from another process": {func(s *orderflow.Snapshot) { s.Progress = orderflow.NewProgress() }, orderflow.Read, nil},
+		"taken over from another process": {func(s *orderflow.Snapshot) { s.Progress = orderflow.NewProgress("") }, orderflow.Read, nil},
 		"authorizations not written down": {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations = nil }, orderflow.Authorize, nil},
 		"an authorization not seen":       {func(s *orderflow.Snapshot) { delete(s.Progress.Authorizations, second) }, orderflow.Poll, []string{second}},
 		"answers not in place":            {func(*orderflow.Snapshot) {}, orderflow.Present, []string{first, second}},
@@ -96,8 +96,12 @@ func TestNextStep(t *testing.T) {
 		"an authorization deactivated by hand": {func(s *orderflow.Snapshot) { s.Progress.Authorizations[second].Status = acme.AuthorizationDeactivated }, orderflow.Fail, nil},
 		"a challenge that no solver answers":   {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations[0].Challenge = nil }, orderflow.Fail, nil},
 		"expired":                              {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.Expires = later.Time, &later }, orderflow.Fail, nil},
-		"no expiry for a day":                  {func(s *orderflow.Snapshot) { s.Now = now.Add(25 * time.Hour) }, orderflow.Fail, nil},
-		"done":                                 {func(s *orderflow.Snapshot) { s.Order.Status.State = acmev1.Valid }, orderflow.Done, nil},
+		"expired while the CA asks us to wait": {func(s *orderflow.Snapshot) {
+			muchLater := metav1.NewTime(now.Add(time.Hour))
+			s.Now, s.Order.Status.Expires, s.Order.Status.NextAttemptTime = later.Time, &later, &muchLater
+		}, orderflow.Fail, nil},
+		"no expiry for a day": {func(s *orderflow.Snapshot) { s.Now = now.Add(25 * time.Hour) }, orderflow.Fail, nil},
+		"done":                {func(s *orderflow.Snapshot) { s.Order.Status.State = acmev1.Valid }, orderflow.Done, nil},
 		"done, answers left": {func(s *orderflow.Snapshot) {
 			s.Order.Status.State = acmev1.Valid
 			s.Order.Finalizers = []string{finalizer}
@@ -105,12 +109,23 @@ func TestNextStep(t *testing.T) {
 		"failed, answers left": {func(s *orderflow.Snapshot) {
 			s.Order.Status.State = acmev1.Errored
 			s.Order.Finalizers = []string{finalizer}
+			s.Progress.Abandoned = true
 		}, orderflow.CleanUp, nil},
+		"failed, a name open at the CA": {func(s *orderflow.Snapshot) {
+			s.Order.Status.State = acmev1.Errored
+			s.Progress.Authorizations[second].Status = acme.AuthorizationInvalid
+		}, orderflow.Abandon, []string{first}},
+		"deleted at work": {func(s *orderflow.Snapshot) {
+			s.Order.DeletionTimestamp = &later
+			s.Order.Finalizers = []string{finalizer}
+		}, orderflow.Abandon, []string{first, second}},
 		"deleted at work, answers left": {func(s *orderflow.Snapshot) {
 			s.Order.DeletionTimestamp = &later
 			s.Order.Finalizers = []string{finalizer}
+			s.Progress.Abandoned = true
 		}, orderflow.CleanUp, nil},
 		"deleted with another's finalizer": {func(s *orderflow.Snapshot) {
+			s.Progress.Abandoned = true
 			s.Order.DeletionTimestamp = &later
 			s.Order.Finalizers = []string{"other"}
 		}, orderflow.Done, nil},
@@ -174,7 +189,7 @@ func TestFailureNamesEveryName(t *testing.T) {
 }
 
 func TestPollsGrowAndHonourRetryAfter(t *testing.T) {
-	progress := orderflow.NewProgress()
+	progress := orderflow.NewProgress("")
 	for _, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second} {
 		if progress.Polled(time.Time{}, now); progress.NextPoll.Sub(now) != want {
 			t.Errorf("poll %d after %s, want %s", progress.Polls, progress.NextPoll.Sub(now), want)
@@ -184,6 +199,36 @@ func TestPollsGrowAndHonourRetryAfter(t *testing.T) {
 		if progress.Polled(now.Add(asked), now); progress.NextPoll.Sub(now) != want {
 			t.Errorf("asked for %s, waits %s, want %s", asked, progress.NextPoll.Sub(now), want)
 		}
+	}
+}
+
+// Whatever is waited for, an order that was made is looked at again when it ends, and an authorization is
+// handed to the CA while it lives.
+func TestWaitsEndWithTheOrder(t *testing.T) {
+	at := func(minutes int) *metav1.Time {
+		at := metav1.NewTime(now.Add(time.Duration(minutes) * time.Minute))
+		return &at
+	}
+	for name, test := range map[string]struct {
+		change func(*orderflow.Snapshot)
+		want   *metav1.Time
+	}{
+		"a limit beyond the order's end": {func(s *orderflow.Snapshot) { s.Order.Status.Expires, s.Order.Status.NextAttemptTime = at(60), at(90) }, at(60)},
+		"a limit before the order's end": {func(s *orderflow.Snapshot) { s.Order.Status.Expires, s.Order.Status.NextAttemptTime = at(60), at(30) }, at(30)},
+		"a solver's wait beyond an authorization": {func(s *orderflow.Snapshot) {
+			waitInstead(s, 2*time.Hour)
+			s.Order.Status.Authorizations[0].Expires = at(60)
+		}, at(48)},
+		"a solver's wait within an authorization": {func(s *orderflow.Snapshot) {
+			waitInstead(s, 10*time.Minute)
+			s.Order.Status.Authorizations[0].Expires = at(60)
+		}, at(10)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if next := orderflow.Decide(flow(test.change)); next.Step != orderflow.Wait || !next.At.Equal(test.want.Time) {
+				t.Errorf("%s until %s, want %s", next.Step, next.At, test.want)
+			}
+		})
 	}
 }
 

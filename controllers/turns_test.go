@@ -1,0 +1,75 @@
+package controllers_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/testkit"
+)
+
+// readAuthorization is the call that reads an authorization or gives it up.
+const readAuthorization = "CA POST authZ"
+
+// slowly has a solver wait long before the CA is told to look.
+func slowly(solver v1.ACMESolver) v1.ACMESolver {
+	solver.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
+	return solver
+}
+
+var _ = Describe("Orders at one account", func() {
+	s := eachInItsOwnSpace()
+
+	orderOf := func(ctx SpecContext, name string) func(g Gomega) acmev1.OrderStatus {
+		return func(g Gomega) acmev1.OrderStatus {
+			order := &acmev1.Order{}
+			g.Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, order)).To(Succeed())
+			return order.Status
+		}
+	}
+	presented := HaveField("Authorizations", HaveExactElements(HaveField("Challenge.Presented", BeTrue())))
+
+	It("give up what they leave pending when they are deleted", func(ctx SpecContext) {
+		world, calls := startACME(), testkit.NewFaults(nil)
+		startOperator(s.namespace, world.operator, countedBy(calls))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), crt)
+		Eventually(orderOf(ctx, "web-1")).Should(presented)
+		read := calls.Count(readAuthorization)
+		Expect(s.Delete(ctx, crt)).To(Succeed())
+		Eventually(func() int { return calls.Count(readAuthorization) }).Should(Equal(read + 1))
+	})
+
+	It("for the same names take turns", func(ctx SpecContext) {
+		world := operateACME(s.namespace)
+		first := certificate(s.namespace, "first", "acme", withNames("web.example.test", "www.example.test"))
+		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), first)
+		Eventually(orderOf(ctx, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
+		second := certificate(s.namespace, "second", "acme", withNames("www.example.test", "web.example.test"))
+		other := certificate(s.namespace, "other", "acme", withNames("web.example.test"))
+		create(ctx, s, second, other)
+		Eventually(orderOf(ctx, "other-1")).Should(HaveField("URL", Not(BeEmpty())), "other names wait for nothing")
+		Eventually(orderOf(ctx, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
+		Expect(orderOf(ctx, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
+		Expect(s.Delete(ctx, first)).To(Succeed())
+		Eventually(orderOf(ctx, "second-1")).Should(HaveField("URL", Not(BeEmpty())))
+	})
+
+	It("for the same names take turns after a restart, too", func(ctx SpecContext) {
+		world := startACME()
+		stop := startOperator(s.namespace, world.operator)
+		first := certificate(s.namespace, "first", "acme", withNames("web.example.test"))
+		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), first)
+		Eventually(orderOf(ctx, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
+		stop()
+		create(ctx, s, certificate(s.namespace, "second", "acme", withNames("web.example.test")))
+		startOperator(s.namespace, world.operator)
+		Eventually(orderOf(ctx, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
+		Expect(orderOf(ctx, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
+	})
+})
