@@ -84,6 +84,9 @@ type wireAccount struct {
 // one the CA ignores the rest of the request. When the CA demands an external
 // account or new terms, the error is a Problem of that type.
 func (c *Client) NewAccount(ctx context.Context, key crypto.Signer, req AccountRequest) (*Registration, error) {
+	if err := checkContacts(OpNewAccount, req.Contact); err != nil {
+		return nil, err
+	}
 	directory, err := c.cachedDirectory(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +118,14 @@ func (c *Client) NewAccount(ctx context.Context, key crypto.Signer, req AccountR
 	return readRegistration(resp, location)
 }
 
-// FetchAccount reads the account (RFC 8555 section 7.3.3 by POST-as-GET).
+// FindAccount returns the account that a key has, and makes none (RFC 8555
+// section 7.3.1). For a key without one the error is a Problem of type
+// accountDoesNotExist.
+func (c *Client) FindAccount(ctx context.Context, key crypto.Signer) (*Registration, error) {
+	return c.NewAccount(ctx, key, AccountRequest{OnlyReturnExisting: true})
+}
+
+// FetchAccount reads the account by POST-as-GET (RFC 8555 section 6.3).
 func (c *Client) FetchAccount(ctx context.Context, account Account) (*Registration, error) {
 	return c.postAccount(ctx, account, nil)
 }
@@ -126,11 +136,21 @@ func (c *Client) UpdateContacts(ctx context.Context, account Account, contact []
 	if contact == nil {
 		contact = []string{}
 	}
+	if err := checkContacts(OpAccount, contact); err != nil {
+		return nil, err
+	}
 	payload, err := json.Marshal(map[string][]string{"contact": contact})
 	if err != nil {
 		return nil, wrapOp(OpAccount, err)
 	}
 	return c.postAccount(ctx, account, payload)
+}
+
+// DeactivateAccount ends the account for good: the CA refuses every later
+// request of it as unauthorized, and no call brings it back (RFC 8555 section
+// 7.3.6). Its certificates stay valid.
+func (c *Client) DeactivateAccount(ctx context.Context, account Account) (*Registration, error) {
+	return c.postAccount(ctx, account, []byte(`{"status":"deactivated"}`))
 }
 
 func (c *Client) postAccount(ctx context.Context, account Account, payload []byte) (*Registration, error) {

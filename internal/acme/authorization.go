@@ -35,6 +35,10 @@ type Authorization struct {
 	// Wildcard says that the order asked for "*." before the identifier.
 	Wildcard bool
 
+	// SubdomainAuthAllowed says that the authorization holds for the names
+	// below the identifier too (RFC 9444 section 4.1).
+	SubdomainAuthAllowed bool
+
 	// RetryAfter is when the CA wants to be asked again; zero if it did not say.
 	RetryAfter time.Time
 }
@@ -55,6 +59,7 @@ type wireAuthorization struct {
 	Expires    wireTime          `json:"expires"`
 	Challenges []json.RawMessage `json:"challenges"`
 	Wildcard   bool              `json:"wildcard"`
+	Subdomains bool              `json:"subdomainAuthAllowed"`
 }
 
 // FetchAuthorization reads an authorization by its URL. This, not the
@@ -75,7 +80,11 @@ func (c *Client) postAuthorization(ctx context.Context, account Account, authori
 	if err != nil {
 		return nil, err
 	}
-	authorization, err := parseAuthorization(resp.body, resp.url)
+	return readAuthorization(resp, authorizationURL)
+}
+
+func readAuthorization(resp *response, authorizationURL string) (*Authorization, error) {
+	authorization, err := parseAuthorization(resp.op, resp.body, resp.url)
 	if err != nil {
 		return nil, err
 	}
@@ -88,22 +97,24 @@ func (c *Client) postAuthorization(ctx context.Context, account Account, authori
 // types, or without a token, are kept: the caller picks the type it can answer.
 // A challenge that cannot be read at all is left out, so that a new kind does
 // not spoil the others.
-func parseAuthorization(body []byte, base *url.URL) (*Authorization, error) {
+func parseAuthorization(op string, body []byte, base *url.URL) (*Authorization, error) {
 	var wire wireAuthorization
 	if err := json.Unmarshal(body, &wire); err != nil {
-		return nil, &ProtocolError{Op: OpAuthorization, Reason: ReasonMalformed}
+		return nil, &ProtocolError{Op: op, Reason: ReasonMalformed}
 	}
 	if wire.Status == "" {
-		return nil, &ProtocolError{Op: OpAuthorization, Reason: ReasonMissing, Field: "status"}
+		return nil, &ProtocolError{Op: op, Reason: ReasonMissing, Field: "status"}
 	}
 	if len(wire.Challenges) > maxChallenges {
-		return nil, &ProtocolError{Op: OpAuthorization, Reason: ReasonTooLarge}
+		return nil, &ProtocolError{Op: op, Reason: ReasonTooLarge}
 	}
 	authorization := &Authorization{
 		Identifier: wire.Identifier.identifier(),
 		Status:     AuthorizationStatus(cleanText(wire.Status, maxShortText)),
 		Expires:    wire.Expires.Time,
 		Wildcard:   wire.Wildcard,
+
+		SubdomainAuthAllowed: wire.Subdomains,
 	}
 	for _, raw := range wire.Challenges {
 		if challenge, err := parseChallenge(raw, base); err == nil && challenge.Type != "" {

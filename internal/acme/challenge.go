@@ -21,6 +21,7 @@ const (
 	ChallengeDNS01        ChallengeType = "dns-01"         // RFC 8555 section 8.4
 	ChallengeTLSALPN01    ChallengeType = "tls-alpn-01"    // RFC 8737 section 3
 	ChallengeDNSAccount01 ChallengeType = "dns-account-01" // draft-ietf-acme-dns-account-label
+	ChallengeDNSPersist01 ChallengeType = "dns-persist-01" // draft-ietf-acme-dns-persist
 )
 
 // ChallengeStatus is the state of a challenge (RFC 8555 section 7.1.6).
@@ -47,12 +48,21 @@ type Challenge struct {
 	URL    string
 	Status ChallengeStatus
 
-	// Token is as the CA sent it, unchecked: KeyAuthorization and HTTP01Path
-	// refuse a bad one. Empty for types that have none.
+	// Token is as the CA sent it, one line of at most 256 bytes:
+	// KeyAuthorization and HTTP01Path refuse a bad one. Empty for types that
+	// have none.
 	Token string
 
 	Validated time.Time // zero if it is not
 	Error     *Problem  // why validation failed; may be without any content
+
+	// Persist is what a dns-persist-01 challenge offers; nil for another type,
+	// and for one that is malformed and must not be answered.
+	Persist *PersistOffer
+
+	// Authorization is the URL of the authorization that the challenge belongs
+	// to (RFC 8555 section 7.5.1), where the CA named it in its answer.
+	Authorization string
 
 	// RetryAfter is when the CA wants to be asked again; zero if it did not
 	// say, and zero in a challenge that came as part of an authorization.
@@ -66,17 +76,23 @@ type wireChallenge struct {
 	Token     string           `json:"token"`
 	Validated wireTime         `json:"validated"`
 	Error     wireProblemError `json:"error"`
+
+	wirePersistOffer
 }
 
 func (w *wireChallenge) challenge(base *url.URL) Challenge {
-	return Challenge{
+	challenge := Challenge{
 		Type:      ChallengeType(cleanText(w.Type, maxShortText)),
-		URL:       resolve(base, w.URL),
+		URL:       displayURL(resolve(base, w.URL)),
 		Status:    ChallengeStatus(cleanText(w.Status, maxShortText)),
 		Token:     w.Token,
 		Validated: w.Validated.Time,
 		Error:     w.Error.problem(),
 	}
+	if challenge.Type == ChallengeDNSPersist01 {
+		challenge.Persist = w.offer()
+	}
+	return challenge
 }
 
 // FetchChallenge reads a challenge by its URL.
@@ -102,6 +118,9 @@ func (c *Client) postChallenge(ctx context.Context, account Account, challengeUR
 	}
 	challenge.URL = challengeURL
 	challenge.RetryAfter = resp.retryAfter
+	if up := resp.links("up"); len(up) > 0 {
+		challenge.Authorization = up[0]
+	}
 	return challenge, nil
 }
 
@@ -109,6 +128,9 @@ func parseChallenge(body []byte, base *url.URL) (*Challenge, error) {
 	var wire wireChallenge
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, &ProtocolError{Op: OpChallenge, Reason: ReasonMalformed}
+	}
+	if cleanText(wire.Token, maxToken) != wire.Token {
+		return nil, &ProtocolError{Op: OpChallenge, Reason: ReasonBadToken}
 	}
 	challenge := wire.challenge(base)
 	return &challenge, nil

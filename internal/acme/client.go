@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -14,12 +15,17 @@ const (
 	OpNewNonce      = "newNonce"
 	OpNewAccount    = "newAccount"
 	OpAccount       = "account"
+	OpOrders        = "orders"
+	OpKeyChange     = "keyChange"
 	OpNewOrder      = "newOrder"
 	OpOrder         = "order"
+	OpNewAuthz      = "newAuthz"
 	OpAuthorization = "authorization"
 	OpChallenge     = "challenge"
 	OpFinalize      = "finalize"
 	OpCertificate   = "certificate"
+	OpRevokeCert    = "revokeCert"
+	OpRenewalInfo   = "renewalInfo" // RFC 9773 section 4.1
 )
 
 // Defaults of a Client whose fields are left empty.
@@ -33,6 +39,11 @@ const (
 // maxNonceRetries bounds how often one request is signed again because its
 // nonce was refused (RFC 8555 section 6.5 leaves the number open).
 const maxNonceRetries = 10
+
+// ErrNotOffered is wrapped by the error of a call for which the CA's directory
+// has no resource. Without pre-authorization, revocation, key rollover or
+// renewal information everything else still works.
+var ErrNotOffered = errors.New("the CA does not offer this; its directory has no such resource")
 
 // Observer is told of every HTTP request after it has ended: the operation,
 // the host asked, the HTTP status (0 when no answer came) and how long it
@@ -143,12 +154,14 @@ func (c *Client) post(ctx context.Context, req signedRequest) (*response, error)
 	}
 }
 
-// postToDirectory is post to a URL that the directory names. An answer that
-// says the resource is not there makes the next call read the directory anew.
+// postToDirectory is post to a URL that the directory names. An error that may
+// come from an outdated URL makes the next call read the directory anew. A
+// resource without a URL is one that the CA does not have (RFC 8555 section 7.1.1).
 func (c *Client) postToDirectory(ctx context.Context, req signedRequest) (*response, error) {
-	resp, err := c.post(ctx, req)
-	if directoryIsStale(err) {
-		c.ForgetDirectory()
+	if req.url == "" {
+		return nil, wrapOp(req.op, ErrNotOffered)
 	}
+	resp, err := c.post(ctx, req)
+	c.forgetIfStale(err)
 	return resp, err
 }

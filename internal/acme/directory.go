@@ -46,8 +46,14 @@ type DirectoryMeta struct {
 	Profiles map[string]string
 
 	// SubdomainAuthAllowed says that an ancestor domain may be authorized
-	// instead of each name below it (RFC 9444 section 4.2).
+	// instead of each name below it (RFC 9444 section 4.4).
 	SubdomainAuthAllowed bool
+
+	// IssuerDomainNames and AccountHashPrefix are for dns-persist-01 records
+	// made ahead of any order (draft-ietf-acme-dns-persist-02 sections 3.2 and
+	// 4.1). The names are nil unless every one of them is well formed.
+	IssuerDomainNames []string
+	AccountHashPrefix string
 }
 
 type wireDirectory struct {
@@ -65,6 +71,8 @@ type wireDirectory struct {
 		ExternalAccountRequired bool              `json:"externalAccountRequired"`
 		Profiles                map[string]string `json:"profiles"`
 		SubdomainAuthAllowed    bool              `json:"subdomainAuthAllowed"`
+		IssuerDomainNames       wireDomainNames   `json:"issuerDomainNames"`
+		AccountHashPrefix       wireText          `json:"accountHashPrefix"`
 	} `json:"meta"`
 }
 
@@ -90,6 +98,8 @@ func parseDirectory(body []byte, base *url.URL) (*Directory, error) {
 			ExternalAccountRequired: wire.Meta.ExternalAccountRequired,
 			Profiles:                cleanProfiles(wire.Meta.Profiles),
 			SubdomainAuthAllowed:    wire.Meta.SubdomainAuthAllowed,
+			IssuerDomainNames:       wire.Meta.IssuerDomainNames.names,
+			AccountHashPrefix:       displayURL(string(wire.Meta.AccountHashPrefix)),
 		},
 	}, nil
 }
@@ -135,6 +145,7 @@ func (d *Directory) clone() *Directory {
 	copied := *d
 	copied.Meta.CAAIdentities = slices.Clone(d.Meta.CAAIdentities)
 	copied.Meta.Profiles = maps.Clone(d.Meta.Profiles)
+	copied.Meta.IssuerDomainNames = slices.Clone(d.Meta.IssuerDomainNames)
 	return &copied
 }
 
@@ -241,14 +252,4 @@ func (c *Client) directoryHost() string {
 		return ""
 	}
 	return u.Host
-}
-
-// directoryIsStale says whether an answer means that the directory we hold is
-// out of date: the resource has moved or the profile is no longer on offer.
-func directoryIsStale(err error) bool {
-	problem, ok := AsProblem(err)
-	if !ok {
-		return false
-	}
-	return problem.Status == http.StatusNotFound || problem.HasType(TypeInvalidProfile)
 }

@@ -27,6 +27,7 @@ const (
 	NetworkWrongName NetworkKind = "wrong-name" // the server's certificate is for another name
 	NetworkExpired   NetworkKind = "expired"    // the server's certificate is not valid now
 	NetworkClosed    NetworkKind = "closed"     // the connection broke off
+	NetworkForbidden NetworkKind = "forbidden"  // a rule of this side's keeps us from asking: see Forbidden
 	NetworkOther     NetworkKind = "other"
 )
 
@@ -40,7 +41,16 @@ var networkText = map[NetworkKind]string{
 	NetworkWrongName: "the server's certificate is for another name",
 	NetworkExpired:   "the server's certificate has expired or is not valid yet",
 	NetworkClosed:    "the connection was closed before the answer was complete",
+	NetworkForbidden: "it must not be asked",
 	NetworkOther:     "the request failed",
+}
+
+// Forbidden is an error of the caller's HTTP transport that stands for a rule
+// and not for a failure: nothing was sent. Its text is fixed, holds nothing
+// that a server said, and goes into the message of the NetworkError.
+type Forbidden interface {
+	error
+	Forbidden()
 }
 
 // NetworkError says that no complete answer came from the CA, so that it is
@@ -55,7 +65,11 @@ type NetworkError struct {
 
 // Error implements error.
 func (e *NetworkError) Error() string {
-	return fmt.Sprintf("%s: cannot reach %s: %s", e.Op, e.Host, networkText[e.Kind])
+	text := networkText[e.Kind]
+	if rule, ok := errors.AsType[Forbidden](e.Err); ok && e.Kind == NetworkForbidden {
+		text = rule.Error()
+	}
+	return fmt.Sprintf("%s: cannot reach %s: %s", e.Op, e.Host, text)
 }
 
 // Unwrap returns the cause.
@@ -63,6 +77,9 @@ func (e *NetworkError) Unwrap() error { return e.Err }
 
 // networkKind classifies the error of an HTTP round trip.
 func networkKind(err error) NetworkKind {
+	if _, ok := errors.AsType[Forbidden](err); ok {
+		return NetworkForbidden
+	}
 	if kind, ok := tlsKind(err); ok {
 		return kind
 	}
@@ -130,7 +147,7 @@ var protocolText = map[ProtocolReason]string{
 	ReasonTooLarge:       "the answer is too large",
 	ReasonBadURL:         "not a usable URL",
 	ReasonInsecureURL:    "the URL does not use https",
-	ReasonForeignHost:    "the URL leads to a host that is not the directory's; allow the host if that is intended",
+	ReasonForeignHost:    "the URL leads to a host that is not the directory's; name the host in allowedHosts if that is intended",
 	ReasonRedirect:       "the server redirects a request that must not be redirected; check the directory URL",
 	ReasonBadToken:       "the challenge token is not base64url",
 	ReasonNotCertificate: "the certificate chain holds something that is not a certificate",

@@ -40,6 +40,7 @@ func nonces(requests []acmetest.Request) []string {
 
 func TestNewOrderRequest(t *testing.T) {
 	script := startScript(t)
+	script.On(acmetest.ScriptDirectory, acmetest.JSONReply(http.StatusOK, fullDirectory))
 	script.On(acmetest.ScriptNewOrder, created(pendingOrder))
 	client, account := scriptClient(t, script)
 	order, err := client.NewOrder(testContext(t), account, acme.OrderRequest{
@@ -70,6 +71,17 @@ func TestNewOrderRequest(t *testing.T) {
 	if request.Protected["kid"] != account.URL || request.Protected["url"] != script.URL(acmetest.ScriptNewOrder) {
 		t.Errorf("protected header %v", request.Protected)
 	}
+}
+
+func TestReplacesIsForCAsWithRenewalInformation(t *testing.T) {
+	script := startScript(t)
+	script.On(acmetest.ScriptNewOrder, created(pendingOrder))
+	client, account := scriptClient(t, script)
+	request := acme.OrderRequest{Identifiers: orderOf.Identifiers, Replaces: "aki.serial"}
+	if _, err := client.NewOrder(testContext(t), account, request); err != nil {
+		t.Fatal(err)
+	}
+	wantPayloads(t, script, acmetest.ScriptNewOrder, `{"identifiers":[{"type":"dns","value":"a.example"}]}`)
 }
 
 // The url of the signed header is what the server gave, not a normal form of it.

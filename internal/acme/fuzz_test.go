@@ -2,8 +2,9 @@ package acme
 
 import (
 	"bytes"
-	"crypto/elliptic"
+	"crypto/rsa"
 	"encoding/pem"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func wantCleanProblem(t *testing.T, p *Problem) {
 	}
 }
 
+// fuzzKey is one key for all inputs; only its public part is used.
+var fuzzKey = publicOnly{&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537}}
+
 func FuzzParseProblem(f *testing.F) {
 	f.Add([]byte(`{"type":"urn:ietf:params:acme:error:caa","detail":"no","subproblems":[{"identifier":{"type":"dns","value":"a"}}]}`), "application/problem+json", 403)
 	f.Add([]byte(`<html>`), "text/html", 503)
@@ -53,7 +57,7 @@ func FuzzParseProblem(f *testing.F) {
 }
 
 func FuzzParseDirectory(f *testing.F) {
-	f.Add([]byte(`{"newNonce":"https://ca.example/n","newAccount":"/a","newOrder":"o","meta":{"profiles":{"a":"b"},"caaIdentities":["x"]}}`))
+	f.Add([]byte(`{"newNonce":"https://ca.example/n","newAccount":"/a","newOrder":"o","meta":{"profiles":{"a":"b"},"caaIdentities":["x"],"issuerDomainNames":["x"],"accountHashPrefix":"https://ca.example/h/"}}`))
 	f.Add([]byte(`{"meta":null}`))
 	base := testBase(f)
 	client := &Client{Directory: base.String()}
@@ -74,6 +78,9 @@ func FuzzParseDirectory(f *testing.F) {
 			wantClean(t, "description", description, maxURL)
 		}
 		wantClean(t, "terms", directory.Meta.TermsOfService, maxURL)
+		if offer, ok := directory.Meta.PersistOffer(PersistAccountHash); ok {
+			wantUsableOffer(t, offer, &directory.Meta)
+		}
 	})
 }
 
@@ -101,9 +108,9 @@ func FuzzParseOrder(f *testing.F) {
 func FuzzParseAuthorization(f *testing.F) {
 	f.Add([]byte(`{"status":"pending","identifier":{"type":"dns","value":"a"},"challenges":[{"type":"dns-01","url":"/c","token":"abc","error":{}},null]}`))
 	base := testBase(f)
-	key := ecKey(f, elliptic.P256())
+	f.Add([]byte(`{"status":"pending","challenges":[{"type":"dns-persist-01","issuerDomainNames":["ca.example"],"issuer-domain-names":["a"],"accounturi":"x"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		authorization, err := parseAuthorization(body, base)
+		authorization, err := parseAuthorization(OpAuthorization, body, base)
 		if err != nil {
 			return
 		}
@@ -115,11 +122,35 @@ func FuzzParseAuthorization(f *testing.F) {
 			if err == nil && strings.ContainsAny(strings.TrimPrefix(path, http01Prefix), "/.%?#") {
 				t.Errorf("token %q gives the path %q", challenge.Token, path)
 			}
-			if _, authErr := KeyAuthorization(challenge.Token, key); (authErr == nil) != (err == nil) {
+			if challenge.Persist != nil {
+				wantUsableOffer(t, challenge.Persist, &DirectoryMeta{AccountHashPrefix: persistPrefix})
+			}
+			if _, authErr := KeyAuthorization(challenge.Token, fuzzKey); (authErr == nil) != (err == nil) {
 				t.Errorf("token %q: %v, %v", challenge.Token, err, authErr)
 			}
 		}
 	})
+}
+
+// wantUsableOffer fails unless what an offer leads to is one well-formed record.
+func wantUsableOffer(t *testing.T, offer *PersistOffer, meta *DirectoryMeta) {
+	t.Helper()
+	if len(offer.IssuerDomainNames) == 0 || len(offer.IssuerDomainNames) > maxIssuerDomainNames {
+		t.Errorf("%d issuer domain names", len(offer.IssuerDomainNames))
+	}
+	account := Account{URL: "https://ca.example/acct/1", Key: fuzzKey}
+	record, err := offer.Record(meta, account, PersistRequest{Domain: "example.com", Wildcard: true})
+	if err != nil {
+		return
+	}
+	value, err := record.Value()
+	if err != nil {
+		t.Fatalf("no value of %+v: %v", record, err)
+	}
+	wantClean(t, "record", value, maxPersistRecord)
+	if back, err := ParsePersistRecord(value); err != nil || !back.Permits(record, testNow) {
+		t.Errorf("%q is read as %+v, %v", value, back, err)
+	}
 }
 
 func FuzzParseAccount(f *testing.F) {

@@ -17,9 +17,9 @@ import (
 // minRSABits is the smallest RSA account key accepted here; CAs refuse less.
 const minRSABits = 2048
 
-// ErrUnsupportedKey is wrapped by every error about an account key that ACME
-// servers do not accept.
-var ErrUnsupportedKey = errors.New("unsupported account key")
+// ErrUnsupportedKey is wrapped by every error about a key to sign with, the
+// account's above all, that ACME servers do not accept.
+var ErrUnsupportedKey = errors.New("unsupported signing key")
 
 // ErrNotRegistered is wrapped by the error of a call with an Account that has
 // no URL.
@@ -59,26 +59,28 @@ func signatureAlgorithm(public crypto.PublicKey) (jose.SignatureAlgorithm, error
 // and either the account URL as kid or, for an account that has none yet, the
 // public key itself (RFC 8555 section 6.2).
 func signJWS(req signedRequest, nonce string) ([]byte, error) {
-	if req.account.Key == nil {
+	kid := req.account.URL
+	if req.embedKey {
+		kid = ""
+	}
+	return flattened(req.account.Key, kid, map[jose.HeaderKey]any{"url": req.url, "nonce": nonce}, req.payload)
+}
+
+// flattened signs a payload with a key, named by kid or, if kid is empty, put
+// into the header itself. The two exclude each other (RFC 8555 section 6.2).
+func flattened(key crypto.Signer, kid string, headers map[jose.HeaderKey]any, payload []byte) ([]byte, error) {
+	if key == nil {
 		return nil, fmt.Errorf("%w: none given", ErrUnsupportedKey)
 	}
-	algorithm, err := signatureAlgorithm(req.account.Key.Public())
+	algorithm, err := signatureAlgorithm(key.Public())
 	if err != nil {
 		return nil, err
 	}
-	key := jose.JSONWebKey{Key: cryptosigner.Opaque(req.account.Key)}
-	if !req.embedKey {
-		key.KeyID = req.account.URL
-	}
-	options := jose.SignerOptions{
-		EmbedJWK:     req.embedKey,
-		ExtraHeaders: map[jose.HeaderKey]any{"url": req.url, "nonce": nonce},
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, &options)
+	signingKey := jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key), KeyID: kid}}
+	signer, err := jose.NewSigner(signingKey, &jose.SignerOptions{EmbedJWK: kid == "", ExtraHeaders: headers})
 	if err != nil {
-		return nil, fmt.Errorf("cannot sign with the account key: %w", err)
+		return nil, fmt.Errorf("cannot sign a request: %w", err)
 	}
-	payload := req.payload
 	if payload == nil {
 		// A nil payload would be left out of the JWS, where POST-as-GET needs
 		// it present and empty (section 6.3).
@@ -86,7 +88,7 @@ func signJWS(req signedRequest, nonce string) ([]byte, error) {
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		return nil, fmt.Errorf("cannot sign with the account key: %w", err)
+		return nil, fmt.Errorf("cannot sign a request: %w", err)
 	}
 	return []byte(signed.FullSerialize()), nil
 }

@@ -73,6 +73,25 @@ func TestNetworkErrors(t *testing.T) {
 	}
 }
 
+// ruled is an error of a transport that does not ask.
+type ruled struct{}
+
+func (ruled) Error() string { return "the house does not ask there" }
+func (ruled) Forbidden()    {}
+
+// A rule of the caller's has its own kind, whatever packages net and http wrap around it, and its own words.
+func TestForbidden(t *testing.T) {
+	dialing := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}, Err: ruled{}}
+	client := &acme.Client{Directory: "https://ca.example/dir", HTTP: &http.Client{Transport: failingTransport{dialing}}}
+	_, err := client.FetchDirectory(testContext(t))
+	if kindOf(err) != acme.NetworkForbidden {
+		t.Fatalf("error %v, want %s", err, acme.NetworkForbidden)
+	}
+	if want := "directory: cannot reach ca.example: the house does not ask there"; err.Error() != want {
+		t.Errorf("message %q, want %q", err, want)
+	}
+}
+
 func TestNetworkTimeout(t *testing.T) {
 	client := &acme.Client{Directory: "https://ca.example/dir", HTTP: &http.Client{Transport: blockingTransport{make(chan struct{}, 1)}}}
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))

@@ -87,6 +87,12 @@ func (c *Client) nonceAfterRefusal(ctx context.Context, resp *response) (string,
 
 // fetchNonce asks the newNonce resource (RFC 8555 section 7.2).
 func (c *Client) fetchNonce(ctx context.Context) (string, error) {
+	nonce, err := c.requestNonce(ctx)
+	c.forgetIfStale(err)
+	return nonce, err
+}
+
+func (c *Client) requestNonce(ctx context.Context) (string, error) {
 	directory, err := c.cachedDirectory(ctx)
 	if err != nil {
 		return "", err
@@ -100,11 +106,7 @@ func (c *Client) fetchNonce(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if problem := resp.problem(); problem != nil {
-		err := wrapOp(OpNewNonce, problem)
-		if directoryIsStale(err) {
-			c.ForgetDirectory()
-		}
-		return "", err
+		return "", wrapOp(OpNewNonce, problem)
 	}
 	value := nonceOf(resp)
 	if value == "" {

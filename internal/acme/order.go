@@ -67,8 +67,9 @@ type OrderRequest struct {
 	// (draft-ietf-acme-profiles).
 	Profile string
 
-	// Replaces is the ARI identifier of the certificate that the new one
-	// succeeds (RFC 9773 section 5).
+	// Replaces is the CertID of the certificate that the new one succeeds. It
+	// is left out for a CA without renewal information (RFC 9773 section 5).
+	// IsReplacesRefusal says when to order again without it.
 	Replaces string
 }
 
@@ -126,6 +127,9 @@ func (c *Client) NewOrder(ctx context.Context, account Account, req OrderRequest
 	if err != nil {
 		return nil, err
 	}
+	if directory.RenewalInfo == "" {
+		req.Replaces = ""
+	}
 	payload, err := json.Marshal(req.wire())
 	if err != nil {
 		return nil, wrapOp(OpNewOrder, err)
@@ -175,10 +179,10 @@ func (c *Client) Finalize(ctx context.Context, account Account, order *Order, cs
 		return nil, wrapOp(OpFinalize, err)
 	}
 	resp, err := c.post(ctx, signedRequest{op: OpFinalize, url: order.Finalize, account: account, payload: payload})
-	if IsProblem(err, TypeInvalidProfile) {
-		c.ForgetDirectory()
-	}
 	if err != nil {
+		if IsProblem(err, TypeInvalidProfile) {
+			c.ForgetDirectory()
+		}
 		return nil, err
 	}
 	return c.readOrder(resp, order.URL)
@@ -255,4 +259,28 @@ func (w wireIdentifier) identifier() Identifier {
 		Type:  IdentifierType(cleanText(w.Type, maxShortText)),
 		Value: cleanText(w.Value, maxIdentifierText),
 	}
+}
+
+// Contradicts says whether an order differs from what the CA said of it
+// earlier in what cannot change: its identifiers and authorizations. Such an
+// order is to be treated as invalid (RFC 8555 section 7.1.3). The order in
+// which either are listed has no meaning.
+func (o *Order) Contradicts(earlier *Order) bool {
+	return !sameElements(o.Identifiers, earlier.Identifiers) || !sameElements(o.Authorizations, earlier.Authorizations)
+}
+
+func sameElements[T comparable](a, b []T) bool {
+	counts := make(map[T]int, len(a))
+	for _, element := range a {
+		counts[element]++
+	}
+	for _, element := range b {
+		counts[element]--
+	}
+	for _, count := range counts {
+		if count != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -126,7 +126,7 @@ func TestParseAuthorization(t *testing.T) {
 			{"type":"novel-08","url":"https://elsewhere.example/x","status":"hovering","token":"../etc"},
 			null, 7,
 			{"type":"dns-01","url":"/chall/2","status":"invalid","token":"abc","validated":"2026-11-23T12:00:00Z","error":{}}]}`
-	got, err := parseAuthorization([]byte(body), testBase(t))
+	got, err := parseAuthorization(OpAuthorization, []byte(body), testBase(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,10 @@ func TestParseAuthorization(t *testing.T) {
 		Expires:    time.Date(2026, 11, 30, 14, 9, 7, 0, time.UTC),
 		Wildcard:   true,
 		Challenges: []Challenge{
-			{Type: "dns-persist-01", URL: "https://ca.example/chall/1", Status: ChallengePending},
+			{
+				Type: ChallengeDNSPersist01, URL: "https://ca.example/chall/1", Status: ChallengePending,
+				Persist: &PersistOffer{Format: PersistAccountHash, IssuerDomainNames: []string{"ca.example"}},
+			},
 			{Type: "novel-08", URL: "https://elsewhere.example/x", Status: "hovering", Token: "../etc"},
 			{Type: ChallengeDNS01, URL: "https://ca.example/chall/2", Status: ChallengeInvalid, Token: "abc", Validated: testNow, Error: &Problem{Type: TypeBlank}},
 		},
@@ -160,7 +163,20 @@ func TestParseAuthorizationRefuses(t *testing.T) {
 		`{"status":"pending","challenges":[1` + strings.Repeat(",1", maxChallenges) + `]}`: ReasonTooLarge,
 	}
 	for body, want := range tests {
-		_, err := parseAuthorization([]byte(body), testBase(t))
+		_, err := parseAuthorization(OpAuthorization, []byte(body), testBase(t))
+		wantReason(t, err, want)
+	}
+}
+
+func TestParseOrderListRefuses(t *testing.T) {
+	tests := map[string]ProtocolReason{
+		``:               ReasonMalformed,
+		`[]`:             ReasonMalformed,
+		`{"orders":"a"}`: ReasonMalformed,
+		`{"orders":["a"` + strings.Repeat(`,"a"`, maxOrders) + `]}`: ReasonTooLarge,
+	}
+	for body, want := range tests {
+		_, err := parseOrderList([]byte(body), testBase(t))
 		wantReason(t, err, want)
 	}
 }

@@ -85,6 +85,11 @@ type Problem struct {
 	// RetryAfter is when the CA wants to be asked again; zero if it did not say.
 	RetryAfter time.Time
 
+	// Location is where the answer points: for the refusal of a key change with
+	// HTTP status 409, the account that has the new key already (RFC 8555
+	// section 7.3.5). It is to be compared and shown; empty if there is none.
+	Location string
+
 	// Help and TermsOfService are the targets of the answer's links of those
 	// relations, or empty.
 	Help           string
@@ -234,6 +239,7 @@ func (r *response) problem() *Problem {
 	}
 	p := parseProblem(r.body, r.header.Get("Content-Type"), r.status)
 	p.RetryAfter = r.retryAfter
+	p.Location = displayURL(resolve(r.url, r.header.Get("Location")))
 	p.Help = firstDisplayURL(r.links("help"))
 	p.TermsOfService = firstDisplayURL(r.links("terms-of-service"))
 	return p
