@@ -32,8 +32,10 @@ type CertificateReconciler struct {
 	Secrets *kube.SecretRefs
 	Keyring *kube.Keyring
 	Signers *backend.Signers
-	Events  report.Events
-	Metrics *report.Metrics
+	// RenewalInfos asks CAs when they would like their certificates to be renewed.
+	RenewalInfos *backend.RenewalInfos
+	Events       report.Events
+	Metrics      *report.Metrics
 	// Approver knows which requests this process approves itself.
 	Approver Approver
 	// Copied says which annotations of a Certificate go on to its requests.
@@ -65,6 +67,7 @@ func (r *CertificateReconciler) load(ctx context.Context, name types.NamespacedN
 	err := r.Client.Get(ctx, name, crt)
 	if apierrors.IsNotFound(err) || err == nil && crt.DeletionTimestamp != nil {
 		r.Secrets.Keep(owner(v1.CertificateKind, name))
+		r.RenewalInfos.Forget(owner(v1.CertificateKind, name))
 		return nil, nil
 	}
 	if err != nil {
@@ -84,7 +87,9 @@ func (r *CertificateReconciler) act(ctx context.Context, snapshot *issuance.Snap
 			err = r.begin(ctx, snapshot, plan)
 		}
 	case issuance.Store, issuance.Keep:
-		err = r.store(ctx, snapshot, plan)
+		if err = r.store(ctx, snapshot, plan); err == nil && plan.Action == issuance.Store {
+			r.suggest(ctx, snapshot, plan)
+		}
 	case issuance.Continue, issuance.Hold, issuance.Fail:
 	}
 	if err != nil {
@@ -130,6 +135,9 @@ func (r *CertificateReconciler) tell(snapshot *issuance.Snapshot, plan *issuance
 			r.Events.Refused(crt, plan.Reason, plan.Message)
 		}
 	case issuance.Keep, issuance.Begin, issuance.Continue:
+	}
+	if plan.Moved != "" {
+		r.Events.RenewalMoved(crt, plan.Moved)
 	}
 	if plan.Warning != "" {
 		r.Events.RenewalOutsideWindow(crt, plan.Warning)

@@ -34,12 +34,14 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
 		return nil, err
 	}
-	if snapshot.Issuer, err = r.issuer(ctx, crt); err != nil {
+	issuer, err := r.issuer(ctx, snapshot)
+	if err != nil {
 		return nil, err
 	}
 	if snapshot.Secret, err = r.target(ctx, snapshot); err != nil {
 		return nil, err
 	}
+	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuer)
 	if snapshot.Key, err = r.key(ctx, snapshot); err != nil {
 		return nil, err
 	}
@@ -154,31 +156,33 @@ func (r *CertificateReconciler) stagedKey(ctx context.Context, crt *v1.Certifica
 	return key, nil
 }
 
-// issuer tells what a decision needs to know of the issuer.
-func (r *CertificateReconciler) issuer(ctx context.Context, crt *v1.Certificate) (issuance.Issuer, error) {
+// issuer finds the issuer, nil if it is not there or is none of ours, and puts what a decision needs to know of
+// it into the snapshot.
+func (r *CertificateReconciler) issuer(ctx context.Context, snapshot *issuance.Snapshot) (v1.GenericIssuer, error) {
+	crt := snapshot.Certificate
 	ref := crt.Spec.IssuerRef.WithDefaults(r.Names)
 	if ref.IsExternal(r.Names) {
-		return issuance.Issuer{}, nil
+		return nil, nil
 	}
 	issuer, err := getIssuer(ctx, r.Client, ref, crt.Namespace)
 	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
-		return issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
+		snapshot.Issuer = issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}
+		return nil, nil
 	}
 	if err != nil {
-		return issuance.Issuer{}, err
+		return nil, err
 	}
-	spec := issuer.GetSpec()
-	view := issuance.Issuer{
-		Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace),
-		Blocked: notReady(issuer, ref), BlockedReason: v1.ReasonIssuerNotReady,
-	}
+	spec, view := issuer.GetSpec(), &snapshot.Issuer
+	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)
+	view.Blocked, view.BlockedReason = notReady(issuer, ref), v1.ReasonIssuerNotReady
+	view.SuggestsRenewal = backend.SuggestsRenewal(spec)
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
 		if signer, err := r.Signers.Get(backend.IssuerOwner(issuer), secretOf(issuer, r.ClusterResourceNamespace, spec.CA.SecretName)); err == nil {
 			view.Signer = signer.Chain.Leaf()
 		}
 	}
-	return view, nil
+	return issuer, nil
 }
 
 // notReady says what an issuer waits for, empty if it is ready.

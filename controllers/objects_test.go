@@ -59,9 +59,13 @@ func create(ctx context.Context, c client.Client, objects ...client.Object) {
 // edit changes the latest view of an object that nobody else writes now.
 func edit(ctx context.Context, c client.Client, object client.Object, change func()) {
 	GinkgoHelper()
-	Expect(c.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-	change()
-	Expect(c.Update(ctx, object)).To(Succeed())
+	Eventually(func() error {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		change()
+		return c.Update(ctx, object)
+	}).Should(Succeed())
 }
 
 // issue creates a Certificate and waits until it is Ready.

@@ -28,7 +28,13 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 		if err := r.awaitTurn(ctx, pass); err != nil {
 			return err
 		}
-		if order, err = pass.client.NewOrder(ctx, pass.account, request); err != nil {
+		order, err = pass.client.NewOrder(ctx, pass.account, request)
+		if request.Replaces != "" && acme.IsReplacesRefusal(err) {
+			// The CA does not take it as a renewal: it is asked for the same as a new certificate.
+			request.Replaces = ""
+			order, err = pass.client.NewOrder(ctx, pass.account, request)
+		}
+		if err != nil {
 			return err
 		}
 		// Should the write fail, the next pass finds the order here and makes no other.

@@ -66,6 +66,11 @@ func (b *ACME) create(ctx context.Context, request Request) error {
 	if err != nil {
 		return err
 	}
+	if SuggestsRenewal(request.Issuer.GetSpec()) {
+		if spec.Replaces, err = b.predecessor(ctx, request); err != nil {
+			return err
+		}
+	}
 	order := &acmev1.Order{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: request.Object.Name, Namespace: request.Object.Namespace,

@@ -64,8 +64,6 @@ func TestUnsupported(t *testing.T) {
 			[]string{"solvers[0].http01.gatewayHTTPRoute (no route is made: lead /.well-known/acme-challenge/ of the name to the operator's solver Service)"}},
 		"another provider": {acme(v1.ACMESolver{}, v1.ACMESolver{DNS01: &v1.DNS01Solver{Cloudflare: &v1.CloudflareProvider{}}}),
 			[]string{"solvers[1].dns01.cloudflare (its challenges fail: use rfc2136)"}},
-		"ARI": {v1.IssuerSpec{ACME: &v1.ACMEIssuer{RenewalInformationSource: v1.RenewalInformationARI}},
-			[]string{"renewalInformationSource ARI (the renewal time comes from the Certificate alone)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, condition.Unsupported(&test.spec)); diff != "" {

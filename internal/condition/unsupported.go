@@ -15,9 +15,6 @@ func Unsupported(spec *v1.IssuerSpec) []string {
 		return nil
 	}
 	var fields []string
-	if spec.ACME.RenewalInformationSource == v1.RenewalInformationARI {
-		fields = append(fields, "renewalInformationSource ARI (the renewal time comes from the Certificate alone)")
-	}
 	for i := range spec.ACME.Solvers {
 		for _, field := range unsupportedSolver(&spec.ACME.Solvers[i]) {
 			fields = append(fields, fmt.Sprintf("solvers[%d].%s", i, field))

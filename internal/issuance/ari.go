@@ -92,6 +92,20 @@ func (t *target) suggestedRenewal(suggested time.Time) (time.Time, string) {
 	return inWindow(crt, sooner(due, latest), sooner(latest, t.suggestedWindow().End.Time))
 }
 
+// Suggested completes the plan of a Store with what the CA says about the certificate that was stored, so that
+// one write of the status tells all.
+func Suggested(s *Snapshot, plan *Plan, info *RenewalInfo) {
+	stored := *s
+	stored.Certificate = s.Certificate.DeepCopy()
+	stored.Certificate.Status, stored.RenewalInfo = plan.Status, info
+	t := &target{Snapshot: &stored, chain: plan.Pair.Chain}
+	t.renewalStatus(&plan.Status)
+	plan.Recheck = info.Next
+	if plan.Status.RenewalTime != nil {
+		plan.Recheck = sooner(plan.Status.RenewalTime.Time, info.Next)
+	}
+}
+
 // reported says whether status is about the spec as it is now.
 func (t *target) reported() bool {
 	for _, c := range t.Certificate.Status.Conditions {

@@ -1,12 +1,14 @@
 package issuance_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/issuance"
@@ -104,6 +106,30 @@ func sameStart(ari *v1.ARIStatus, at time.Time) bool {
 	return ari.SuggestedWindow != nil && ari.SuggestedWindow.Start.Time.Equal(at)
 }
 
+// What the CA says about a certificate at once is told together with its issuance.
+func TestASuggestionAboutANewCertificate(t *testing.T) {
+	w := newWorld(t)
+	w.Issuer.SuggestsRenewal = true
+	request, key := w.request(1, 1)
+	w.Key = key
+	w.sign(request, key, start)
+	plan := issuance.Decide(w.Snapshot)
+	w.expect(plan, issuance.Store, v1.ReasonReady)
+	w.suggest(50, 52)
+	issuance.Suggested(w.Snapshot, &plan, w.RenewalInfo)
+	w.Certificate.Status = plan.Status
+	if !within(w.due(), 50, 52) || !sameStart(w.Certificate.Status.ACME.ARI, after(50)) || !plan.Recheck.Equal(w.RenewalInfo.Next) {
+		t.Errorf("due %s, looked at again %s, status tells %+v", w.due(), plan.Recheck, w.Certificate.Status.ACME)
+	}
+	w.store(request, key)
+	before := w.Certificate.Status
+	w.Key = nil
+	w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
+	if diff := cmp.Diff(before, w.Certificate.Status); diff != "" {
+		t.Errorf("the next look changes the status:\n%s", diff)
+	}
+}
+
 // A certificate that the CA has revoked, or will, is replaced at once, and the person is told.
 func TestASuggestionThatMovesToThePast(t *testing.T) {
 	w := suggested(t, 50, 52)
@@ -173,5 +199,25 @@ func TestBoundsOfASuggestion(t *testing.T) {
 	disabled := suggested(t, 50, 51, func(crt *v1.Certificate) { crt.Spec.Renewal = &v1.CertificateRenewal{Policy: v1.RenewalDisabled} })
 	if disabled.decide(); disabled.Certificate.Status.RenewalTime != nil {
 		t.Errorf("policy Disabled is due at %s", disabled.Certificate.Status.RenewalTime)
+	}
+}
+
+// A process that starts does not ask about all certificates at once, and about none later than usual.
+func TestQuestionsAfterARestartAreSpread(t *testing.T) {
+	const count, buckets = 3000, 12
+	now := start.Add(20*day + 1234*time.Second)
+	histogram := map[int]int{}
+	for i := range count {
+		uid := types.UID(fmt.Sprintf("0b5e11a2-0000-4000-8000-%012d", i))
+		next := issuance.NextInRound(uid, start, now)
+		if !next.After(now) || next.After(now.Add(6*time.Hour)) || !next.Equal(issuance.NextInRound(uid, start, now.Add(-time.Second))) && next.Sub(now) < 6*time.Hour-time.Second {
+			t.Fatalf("asked at %s, %s after the start", next, next.Sub(now))
+		}
+		histogram[int(next.Sub(now)/(6*time.Hour/buckets))]++
+	}
+	for bucket := range buckets {
+		if got, even := histogram[bucket], count/buckets; got < even/2 || got > even*2 {
+			t.Errorf("bucket %d of %d holds %d questions of %d: %v", bucket, buckets, got, count, histogram)
+		}
 	}
 }

@@ -91,13 +91,25 @@ func pairFits(t *target) *Finding {
 
 // issuerIsAsked compares the issuer that the Secret was signed by with the one in the spec. A
 // Secret without the annotations was put there by somebody else and counts as a match.
-func issuerIsAsked(t *target) *Finding {
-	keys := t.Names.Annotation
-	signed := v1.IssuerRef{
-		Name:  t.Secret.Annotations[keys.IssuerName],
-		Kind:  t.Secret.Annotations[keys.IssuerKind],
-		Group: t.Secret.Annotations[keys.IssuerGroup],
+// signer is the issuer that the target Secret names as the one that signed, empty if it names none.
+func (s *Snapshot) signer() v1.IssuerRef {
+	keys := s.Names.Annotation
+	return v1.IssuerRef{
+		Name:  s.Secret.Annotations[keys.IssuerName],
+		Kind:  s.Secret.Annotations[keys.IssuerKind],
+		Group: s.Secret.Annotations[keys.IssuerGroup],
 	}
+}
+
+// CameFromIssuer says whether the target Secret, which must exist, names the spec's issuer as the one that
+// signed.
+func (s *Snapshot) CameFromIssuer() bool {
+	signed := s.signer()
+	return signed != (v1.IssuerRef{}) && signed.SameAs(s.Certificate.Spec.IssuerRef, s.Names)
+}
+
+func issuerIsAsked(t *target) *Finding {
+	signed := t.signer()
 	if signed == (v1.IssuerRef{}) || signed.SameAs(t.Certificate.Spec.IssuerRef, t.Names) {
 		return nil
 	}

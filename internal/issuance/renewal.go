@@ -87,6 +87,19 @@ func fraction(uid types.UID) float64 {
 	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }
 
+// round is the usual time between two questions to a CA about a certificate (RFC 9773 section 4.3.3).
+const round = 6 * time.Hour
+
+// NextInRound is when a CA is next asked about a certificate where nobody remembers the last time: at a place
+// in the round that depends on the Certificate, so that a process that starts does not ask about all at once.
+func NextInRound(uid types.UID, notBefore, now time.Time) time.Time {
+	first := notBefore.Add(time.Duration(fraction(uid) * float64(round)))
+	if now.Before(first) {
+		return first
+	}
+	return first.Add((now.Sub(first)/round + 1) * round)
+}
+
 type window struct {
 	schedule cron.Schedule
 	length   time.Duration

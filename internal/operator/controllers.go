@@ -1,8 +1,6 @@
 package operator
 
 import (
-	"time"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -43,7 +41,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	}
 	p := &parts{
 		names: names, options: options,
-		client:   &kube.Client{Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Writes: kube.NewWrites(), Now: time.Now},
+		client:   &kube.Client{Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Writes: kube.NewWrites(), Now: options.Now},
 		secrets:  kube.NewSecretRefs(clientset),
 		keyring:  kube.NewKeyring(keyringSize),
 		approver: controllers.Approver{Names: names, Patterns: options.ApproveSignerNames},
@@ -103,7 +101,8 @@ func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers
 func (p *parts) certificates() *controllers.CertificateReconciler {
 	return &controllers.CertificateReconciler{
 		Names: p.names, Client: p.client, Secrets: p.secrets, Keyring: p.keyring, Signers: p.signers, Events: p.events, Metrics: p.metrics,
-		Approver: p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
+		RenewalInfos: &backend.RenewalInfos{Accounts: p.accounts},
+		Approver:     p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -47,6 +48,8 @@ type Options struct {
 	Verbosity            int
 	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
 	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
+	// Now is the clock, set by specs that move it.
+	Now func() time.Time
 	// SharedProcess is set by specs that run several operators in one process.
 	SharedProcess bool
 }
@@ -64,6 +67,7 @@ func Default() Options {
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
 		LogFormat:            "json",
+		Now:                  time.Now,
 	}
 }
 

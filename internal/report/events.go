@@ -52,6 +52,11 @@ func (e Events) RenewalOutsideWindow(certificate runtime.Object, message string)
 	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "WindowError", "Renew", "%s", bounded(message))
 }
 
+// RenewalMoved tells that the CA wants a certificate renewed earlier than it said before.
+func (e Events) RenewalMoved(certificate runtime.Object, message string) {
+	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "RenewalMovedEarlier", "Renew", "%s", bounded(message))
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
