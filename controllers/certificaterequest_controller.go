@@ -177,8 +177,8 @@ func (r *CertificateRequestReconciler) readyIssuer(ctx context.Context, ref v1.I
 	if err != nil {
 		return nil, err
 	}
-	if !condition.IsTrue(issuer.GetStatus().Conditions, v1.ConditionReady) {
-		return nil, outcome.WaitFor(v1.ReasonIssuerNotReady, "waiting for %s to become ready", describeRef(ref))
+	if waiting := notReady(issuer, ref); waiting != "" {
+		return nil, outcome.WaitFor(v1.ReasonIssuerNotReady, "%s", waiting)
 	}
 	return issuer, nil
 }

@@ -30,6 +30,7 @@ func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Autho
 		Owner:           owner(orderKind, client.ObjectKeyFromObject(pass.order)),
 		Identifier:      authorization.Identifier,
 		Progress:        authorization.Challenge,
+		OfClusterIssuer: pass.order.Spec.IssuerRef.IsCluster(r.Names),
 		SecretNamespace: r.secretNamespace(pass),
 	}
 }

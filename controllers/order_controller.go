@@ -253,8 +253,12 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err error) (ctrl.Result, error) {
 	now := r.Client.Now()
 	failure := pass.progress.Classify(err, now)
-	if failure.Reason == orderflow.ReasonAccountUnknown {
+	switch failure.Reason {
+	case orderflow.ReasonAccountUnknown:
 		failure = r.doubt(pass, failure)
+	case v1.ReasonAddressNotAllowed:
+		// The issuer was ready under another rule, or its name led elsewhere: it looks again, and says so.
+		r.Accounts.Suspect(pass.issuer)
 	}
 	if failure.Kind == outcome.Terminal && !pass.order.Status.State.IsFinal() {
 		err = r.fail(ctx, pass, acmev1.Errored, failure)

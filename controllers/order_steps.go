@@ -188,7 +188,10 @@ func (r *OrderReconciler) preferred(ctx context.Context, pass *orderPass, certif
 func parseChain(certificate *acme.Certificate) (pki.Chain, error) {
 	chain, err := pki.ParseChain(certificate.PEM, pki.MaxChainBytes)
 	if err != nil {
-		return nil, outcome.Terminalf(outcome.ClassRefused, "InvalidCertificate", "the CA's certificate cannot be used: %v", err)
+		// What is wrong with it may quote what it holds: that goes no further than the log.
+		failure := outcome.Terminalf(outcome.ClassRefused, "InvalidCertificate", "the CA's certificate cannot be used: it is no chain of certificates that can be read")
+		failure.Err = err
+		return nil, failure
 	}
 	return chain, nil
 }

@@ -50,6 +50,7 @@ var _ = BeforeSuite(func() {
 	options := operator.Default()
 	options.LogFormat = "text"
 	operator.SetLogger(GinkgoWriter, options)
+	resolveToLoopback()
 	var err error
 	plane, err = testkit.StartControlPlane(testkit.ControlPlaneOptions{Names: names})
 	Expect(err).NotTo(HaveOccurred())
@@ -122,6 +123,7 @@ func startOperator(namespace string, change ...func(*operator.Options)) (stop fu
 	options.Namespaces, options.OwnNamespace = []string{namespace}, namespace
 	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "0"
 	options.SharedProcess = true
+	options.AllowPrivateAddresses = []string{"127.0.0.0/8", "::1"}
 	for _, f := range change {
 		f(&options)
 	}

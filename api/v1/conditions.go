@@ -103,6 +103,9 @@ const (
 	ReasonInvalidConfig = "InvalidConfig"
 	// ReasonInvalidURL means that the server's URL cannot be used.
 	ReasonInvalidURL = "InvalidURL"
+	// ReasonAddressNotAllowed means that the server, or something that a solver names, has an address that
+	// the Issuer of a namespace may not reach.
+	ReasonAddressNotAllowed = "AddressNotAllowed"
 	// ReasonInvalidSolver means that a solver's settings, or the Secrets it names, cannot be used.
 	ReasonInvalidSolver = "InvalidSolver"
 	// ReasonKeyPairVerified means that the CA's key pair can sign.

@@ -12,6 +12,15 @@ type ACMEIssuer struct {
 	// +kubebuilder:validation:MinLength=1
 	Server string `json:"server"`
 
+	// AllowedHosts are further hosts, beside that of server, that the CA's links may lead to: lower-case DNS
+	// names or IP addresses, at any port. A link to another host is not followed.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$') || isIP(self) && ip.isCanonical(self)",message="write a host as a lower-case DNS name or an IP address, without a port, such as ca.example.com or 2001:db8::1"
+	// +optional
+	AllowedHosts []string `json:"allowedHosts,omitempty"`
+
 	// PrivateKeySecretRef names the Secret with the account key, by default at tls.key. The key is made if
 	// it does not exist, unless disableAccountKeyGeneration is set.
 	PrivateKeySecretRef SecretKeySelector `json:"privateKeySecretRef"`

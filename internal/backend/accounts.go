@@ -16,6 +16,7 @@ import (
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/pki"
+	"github.com/certwright/certwright/internal/reach"
 )
 
 // Accounts registers ACME accounts and hands out the client and account of an issuer.
@@ -26,6 +27,8 @@ type Accounts struct {
 	ClusterResourceNamespace string
 	UserAgent                string
 	Observer                 acme.Observer
+	// Reach is what the Issuers of namespaces may reach.
+	Reach reach.Policy
 	// Wrap, where it is set, wraps the transport to every CA.
 	Wrap func(http.RoundTripper) http.RoundTripper
 	// Doubts wakes the controllers of issuers whose account a CA does not know.
@@ -40,6 +43,9 @@ type Accounts struct {
 // same key, and returns what is known of it then.
 func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *v1.ACMEIssuerStatus) (*v1.ACMEIssuerStatus, error) {
 	spec := issuer.GetSpec().ACME
+	if err := checkAddresses(spec, a.policy(issuer)); err != nil {
+		return nil, err
+	}
 	client, err := a.client(issuer)
 	if err != nil {
 		return nil, err
@@ -100,15 +106,15 @@ func (a *Accounts) Forget(issuer kube.Owner) {
 }
 
 func (a *Accounts) client(issuer v1.GenericIssuer) (*acme.Client, error) {
-	return a.clients.get(IssuerOwner(issuer), issuer.GetSpec().ACME, a.newClient)
+	return a.clients.get(IssuerOwner(issuer), issuer.GetSpec().ACME, a.policy(issuer), a.newClient)
 }
 
-func (a *Accounts) newClient(directory string, transport http.RoundTripper) *acme.Client {
+func (a *Accounts) newClient(spec *v1.ACMEIssuer, transport http.RoundTripper) *acme.Client {
 	if a.Wrap != nil {
 		transport = a.Wrap(transport)
 	}
 	return &acme.Client{
-		Directory: directory, UserAgent: a.UserAgent, Observer: a.Observer, Now: a.Client.Now,
+		Directory: spec.Server, AllowedHosts: spec.AllowedHosts, UserAgent: a.UserAgent, Observer: a.Observer, Now: a.Client.Now,
 		HTTP: &http.Client{Timeout: acmeTimeout, Transport: transport},
 	}
 }
@@ -173,7 +179,9 @@ func refusal(err error, now time.Time) error {
 	if failure.Kind == outcome.Wait && failure.Reason != "RateLimited" {
 		return failure
 	}
-	failure.Reason = v1.ReasonErrRegisterACMEAccount
+	if failure.Reason != v1.ReasonAddressNotAllowed {
+		failure.Reason = v1.ReasonErrRegisterACMEAccount
+	}
 	if failure.Kind == outcome.Terminal {
 		// Nothing but an edit helps, or a change at the CA: look again once in a while.
 		failure.Kind, failure.At = outcome.Wait, now.Add(10*time.Minute)

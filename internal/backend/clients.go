@@ -2,25 +2,19 @@ package backend
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
-	"time"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/kube"
-	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/reach"
 )
 
-// acmeTimeout bounds one HTTP exchange with a CA.
-const acmeTimeout = 30 * time.Second
-
 // clients are the ACME clients in use. One is shared by all issuers that reach the same directory in the
-// same way, and with it its connections and nonces; it goes with the last of them.
+// same way, and with it its connections and nonces; it goes with the last of them. Issuers that may reach
+// different addresses share nothing: a connection of one would serve the other unchecked.
 type clients struct {
 	mu      sync.Mutex
 	clients map[string]*sharedClient
@@ -30,18 +24,26 @@ type clients struct {
 type sharedClient struct {
 	*acme.Client
 	users     int
-	transport *http.Transport
+	transport *transport
 }
 
-// get is the client for what an issuer's spec says, made by newClient if nobody uses it yet.
-func (c *clients) get(issuer kube.Owner, spec *v1.ACMEIssuer, newClient func(string, http.RoundTripper) *acme.Client) (*acme.Client, error) {
-	key := fmt.Sprintf("%s %x %v", spec.Server, sha256.Sum256(spec.CABundle), spec.SkipTLSVerify)
+// sharingKey is the same for issuers that reach a CA in the same way, and may reach the same of it.
+func sharingKey(spec *v1.ACMEIssuer, policy reach.Policy) string {
+	return fmt.Sprintf("%q %q %x %v %+v", spec.Server, spec.AllowedHosts, sha256.Sum256(spec.CABundle), spec.SkipTLSVerify, policy)
+}
+
+// newClient makes a client for what an issuer's spec says, on a transport.
+type newClient func(*v1.ACMEIssuer, http.RoundTripper) *acme.Client
+
+// get is the client for what an issuer's spec says, made by build if nobody uses it yet.
+func (c *clients) get(issuer kube.Owner, spec *v1.ACMEIssuer, policy reach.Policy, build newClient) (*acme.Client, error) {
+	key := sharingKey(spec, policy)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of[issuer] == key {
 		return c.clients[key].Client, nil
 	}
-	transport, err := newTransport(spec)
+	transport, err := newTransport(spec, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func (c *clients) get(issuer kube.Owner, spec *v1.ACMEIssuer, newClient func(str
 	c.drop(issuer)
 	shared := c.clients[key]
 	if shared == nil {
-		shared = &sharedClient{Client: newClient(spec.Server, transport), transport: transport}
+		shared = &sharedClient{Client: build(spec, transport), transport: transport}
 		c.clients[key] = shared
 	}
 	shared.users++
@@ -78,23 +80,4 @@ func (c *clients) drop(issuer kube.Owner) {
 		delete(c.clients, key)
 		shared.transport.CloseIdleConnections()
 	}
-}
-
-// newTransport refuses a spec that no CA can be reached by.
-func newTransport(spec *v1.ACMEIssuer) (*http.Transport, error) {
-	directory, err := url.Parse(spec.Server)
-	if err != nil || directory.Scheme != "https" || directory.Host == "" {
-		return nil, outcome.Invalidf(v1.ReasonInvalidURL, "spec.acme.server must be the https URL of the CA's directory")
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: spec.SkipTLSVerify} //nolint:gosec // G402: what the issuer's skipTLSVerify asks for
-	if len(spec.CABundle) > 0 {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(spec.CABundle) {
-			return nil, outcome.Invalidf(v1.ReasonInvalidConfig, "spec.acme.caBundle holds no certificate in PEM")
-		}
-	}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second,
-	}, nil
 }

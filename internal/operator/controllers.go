@@ -50,13 +50,18 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	if p.metrics, err = registerMetrics(mgr, names, options.SharedProcess); err != nil {
 		return nil, err
 	}
+	namespaced, err := options.reach()
+	if err != nil {
+		return nil, err
+	}
 	p.signers = backend.NewSigners(p.secrets)
 	p.accounts = &backend.Accounts{
 		Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
-		UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
+		Reach: namespaced, UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
 	}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,
+		Reach:    namespaced,
 		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
 		Replicas: replicas(mgr.GetClient(), options),
 	}

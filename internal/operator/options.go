@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certwright/certwright/api"
+	"github.com/certwright/certwright/internal/reach"
 )
 
 // Version is stamped at build time.
@@ -46,6 +47,8 @@ type Options struct {
 	HTTP01SolverService  string
 	LogFormat            string
 	Verbosity            int
+	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
+	AllowPrivateAddresses []string
 	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
 	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
 	// Now is the clock, set by specs that move it.
@@ -113,6 +116,8 @@ func (o *Options) groups() []group {
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
+	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
+		"networks (CIDR) and addresses, comma separated, that the Issuers of namespaces may reach beside public addresses: CAs, name servers of solvers, and those of zones; ClusterIssuers reach what they name (default: none)")
 
 	serving := newSet("Serving and logging")
 	serving.flags.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress, "address of /metrics; 0 for none")
@@ -166,6 +171,13 @@ func (o *Options) complete() error {
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		return fmt.Errorf("--log-format %q is unknown: write json or text", o.LogFormat)
 	}
+	if err := o.checkACME(); err != nil {
+		return err
+	}
+	return o.checkIssuerKinds()
+}
+
+func (o *Options) checkACME() error {
 	for _, nameserver := range o.DNS01Nameservers {
 		if _, _, err := net.SplitHostPort(nameserver); err != nil {
 			return fmt.Errorf("--dns01-recursive-nameservers %q: write host:port, such as 9.9.9.9:53", nameserver)
@@ -174,7 +186,17 @@ func (o *Options) complete() error {
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
 	}
-	return o.checkIssuerKinds()
+	_, err := o.reach()
+	return err
+}
+
+// reach is what the Issuers of namespaces may reach.
+func (o *Options) reach() (reach.Policy, error) {
+	networks, err := reach.ParseNetworks(o.AllowPrivateAddresses)
+	if err != nil {
+		return reach.Policy{}, fmt.Errorf("--allow-private-addresses: %w", err)
+	}
+	return reach.Policy{Allowed: networks}, nil
 }
 
 func (o *Options) checkIssuerKinds() error {

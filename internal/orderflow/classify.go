@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/outcome"
 )
@@ -56,6 +57,12 @@ func Classify(err error, now time.Time) *outcome.Error {
 	}
 	var network *acme.NetworkError
 	if errors.As(err, &network) {
+		if network.Kind == acme.NetworkForbidden {
+			// No time brings this about: somebody has to move the CA, the issuer or the rule.
+			failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonAddressNotAllowed, "%v", network)
+			failure.Err = err
+			return failure
+		}
 		return waiting(ReasonCAUnavailable, now.Add(unavailableWait), network.Error(), err)
 	}
 	var protocol *acme.ProtocolError

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
@@ -26,18 +27,20 @@ func TestClassify(t *testing.T) {
 		why  string
 		at   time.Time
 	}{
-		"a limit with a time":           {problem(acme.TypeRateLimited, 429, now.Add(time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
-		"a limit without one":           {problem(acme.TypeRateLimited, 429, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
-		"a limit of a proxy":            {&acme.Problem{Status: 429, Synthetic: true}, outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
-		"a limit by status alone":       {problem(acme.TypeBlank, 429, now.Add(time.Minute)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Minute)},
-		"a limit beyond reason":         {problem(acme.TypeRateLimited, 429, now.Add(1000*time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(24 * time.Hour)},
-		"a limit that is over":          {problem(acme.TypeRateLimited, 429, now.Add(-time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(5 * time.Second)},
-		"trouble that is over at once":  {problem(acme.TypeBlank, 503, now), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(5 * time.Second)},
-		"the API server":                {fmt.Errorf("writing the status: %w", errors.New("etcdserver: no leader")), outcome.Retry, "InternalError", time.Time{}},
-		"trouble at the CA":             {problem(acme.TypeServerInternal, 500, time.Time{}), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
-		"a page of a load balancer":     {problem(acme.TypeBlank, 503, now.Add(5*time.Second)), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(5 * time.Second)},
-		"nonces that never fit":         {problem(acme.TypeBadNonce, 400, time.Time{}), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
-		"the network":                   {&acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"a limit with a time":          {problem(acme.TypeRateLimited, 429, now.Add(time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
+		"a limit without one":          {problem(acme.TypeRateLimited, 429, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
+		"a limit of a proxy":           {&acme.Problem{Status: 429, Synthetic: true}, outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
+		"a limit by status alone":      {problem(acme.TypeBlank, 429, now.Add(time.Minute)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Minute)},
+		"a limit beyond reason":        {problem(acme.TypeRateLimited, 429, now.Add(1000*time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(24 * time.Hour)},
+		"a limit that is over":         {problem(acme.TypeRateLimited, 429, now.Add(-time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(5 * time.Second)},
+		"trouble that is over at once": {problem(acme.TypeBlank, 503, now), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(5 * time.Second)},
+		"the API server":               {fmt.Errorf("writing the status: %w", errors.New("etcdserver: no leader")), outcome.Retry, "InternalError", time.Time{}},
+		"trouble at the CA":            {problem(acme.TypeServerInternal, 500, time.Time{}), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"a page of a load balancer":    {problem(acme.TypeBlank, 503, now.Add(5*time.Second)), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(5 * time.Second)},
+		"nonces that never fit":        {problem(acme.TypeBadNonce, 400, time.Time{}), outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"the network":                  {&acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"an address that is not allowed": {fmt.Errorf("new order: %w", &acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkForbidden, Err: errors.New("x")}),
+			outcome.Terminal, v1.ReasonAddressNotAllowed, time.Time{}},
 		"a name that is refused":        {problem(acme.TypeRejectedIdentifier, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
 		"terms that changed":            {problem(acme.TypeUserActionRequired, 403, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
 		"an account that is gone":       {problem(acme.TypeAccountDoesNotExist, 400, time.Time{}), outcome.Terminal, orderflow.ReasonAccountUnknown, time.Time{}},

@@ -12,6 +12,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/outcome"
 )
 
@@ -57,6 +58,8 @@ const (
 	firstPoll         = 500 * time.Millisecond
 	longestPoll       = 15 * time.Second
 	longestAsked      = time.Minute
+	// longestReason bounds, in bytes, what a status quotes of all that went wrong with an order.
+	longestReason = 4096
 	// longestOrder ends an order for which the CA names no end.
 	longestOrder = 24 * time.Hour
 )
@@ -257,7 +260,7 @@ func (s Snapshot) failed() Next {
 		}
 	}
 	if len(texts) > 0 {
-		failure.Message = strings.Join(texts, "; ")
+		failure.Message = condition.Bounded(strings.Join(texts, "; "), longestReason)
 	}
 	return fail(acmev1.Invalid, failure)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
 	"github.com/certwright/certwright/internal/solver/http01"
@@ -31,6 +32,8 @@ type Challenge struct {
 	Identifier string
 	// Progress holds the solver that was chosen and the answer.
 	Progress *acmev1.ChallengeProgress
+	// OfClusterIssuer says that the solver is a ClusterIssuer's, which may reach what it names.
+	OfClusterIssuer bool
 	// SecretNamespace is where the Secrets are that the solver names.
 	SecretNamespace string
 	// Kept are the credentials that Credentials gave when the answer was put in place, for a clean-up that
@@ -41,8 +44,11 @@ type Challenge struct {
 // Solvers answers challenges.
 type Solvers struct {
 	Secrets *kube.SecretRefs
-	// Resolver finds the servers of a zone; a solver's own nameservers replace its.
+	// Resolver finds the servers of a zone; a solver's own nameservers replace its. Its own are an
+	// administrator's, so that they may be anywhere.
 	Resolver dns01.Resolver
+	// Reach is what the solvers of a namespace's Issuer, and the zones that they are for, may make us ask.
+	Reach reach.Policy
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
 }
@@ -68,7 +74,7 @@ func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
 		if err != nil {
 			return err
 		}
-		return s.resolver(challenge.Progress.Solver).Check(ctx, record)
+		return s.resolver(challenge).Check(ctx, record)
 	}
 	return s.checkReplicas(ctx, challenge)
 }
@@ -138,13 +144,13 @@ func (s *Solvers) RecordName(ctx context.Context, challenge Challenge) (string, 
 	if solver.DNS01.CNAMEStrategy != v1.CNAMEFollow {
 		return name, nil
 	}
-	name, err := s.resolver(solver).Follow(ctx, name)
+	name, err := s.resolver(challenge).Follow(ctx, name)
 	return name, transient("PresentError", err)
 }
 
 func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.Provider, error) {
 	config := rfc2136.Config{
-		Nameserver: spec.Nameserver, Protocol: string(spec.Protocol),
+		Nameserver: spec.Nameserver, Reach: s.reach(challenge), Protocol: string(spec.Protocol),
 		TSIGKeyName: spec.TSIGKeyName, TSIGAlgorithm: spec.TSIGAlgorithm,
 	}
 	if ref := spec.TSIGSecretSecretRef; ref != nil {
@@ -193,17 +199,31 @@ func (s *Solvers) credential(challenge Challenge, ref v1.SecretKeySelector) ([]b
 	return nil, outcome.WaitFor(v1.ReasonInvalidSolver, "waiting for the solver's credentials: Secret %q needs a key %q", ref.Name, ref.Key)
 }
 
-func (s *Solvers) resolver(solver *v1.ACMESolver) dns01.Resolver {
-	resolver := s.Resolver
+func (s *Solvers) resolver(challenge Challenge) dns01.Resolver {
+	resolver, solver := s.Resolver, challenge.Progress.Solver
+	resolver.NameserverReach, resolver.Reach = reach.Policy{Unrestricted: true}, s.reach(challenge)
 	if solver != nil && solver.DNS01 != nil && len(solver.DNS01.Nameservers) > 0 {
-		resolver.Nameservers = solver.DNS01.Nameservers
+		resolver.Nameservers, resolver.NameserverReach = solver.DNS01.Nameservers, resolver.Reach
 	}
 	return resolver
 }
 
+func (s *Solvers) reach(challenge Challenge) reach.Policy {
+	if challenge.OfClusterIssuer {
+		return reach.Policy{Unrestricted: true}
+	}
+	return s.Reach
+}
+
+// transient is an error of an exchange that is worth trying again. One that a rule of ours made is not.
 func transient(reason string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, refused := errors.AsType[*reach.Error](err); refused {
+		failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
+		failure.Err = err
+		return failure
 	}
 	return outcome.Retryable(reason, err)
 }

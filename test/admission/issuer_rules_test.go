@@ -66,6 +66,22 @@ var issuerRules = []rule{
 		accepted: acme(``),
 		refused:  `spec: {acme: {server: "", privateKeySecretRef: {name: key}}}`,
 	}, {
+		name: "names other hosts of a CA", field: "spec.acme.allowedHosts[]", message: "write a host as a lower-case DNS name or an IP address, without a port",
+		accepted: acme(`allowedHosts: [ca.example.com, localhost, a, 192.0.2.1, "2001:db8::1"]`),
+		refused:  acme(`allowedHosts: ["ca.example.com:8443"]`),
+	}, {
+		name: "names other hosts of a CA in lower case", field: "spec.acme.allowedHosts[]", message: "write a host as a lower-case DNS name or an IP address, without a port",
+		accepted: acme(`allowedHosts: [xn--bcher-kva.example]`),
+		refused:  acme(`allowedHosts: [CA.example.com]`),
+	}, {
+		name: "names other hosts of a CA in the form of a link's", field: "spec.acme.allowedHosts[]", message: "write a host as a lower-case DNS name or an IP address, without a port",
+		accepted: acme(`allowedHosts: ["::1"]`),
+		refused:  acme(`allowedHosts: ["[::1]"]`),
+	}, {
+		name: "limits a CA's hosts", field: "spec.acme.allowedHosts", message: "must have at most 16 items",
+		accepted: acme(`allowedHosts: [` + repeat(`a,`, 16) + `]`),
+		refused:  acme(`allowedHosts: [` + repeat(`a,`, 17) + `]`),
+	}, {
 		name: "wants an account key", field: "spec.acme.privateKeySecretRef.name", message: "at least 1 chars",
 		accepted: acme(`disableAccountKeyGeneration: true`),
 		refused:  `spec: {acme: {server: "https://ca.example/dir", privateKeySecretRef: {name: ""}}}`,

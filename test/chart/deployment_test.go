@@ -47,6 +47,7 @@ var _ = Describe("the Deployment", func() {
 			"--set=approveSignerNames={issuers.cert-manager.io/*,clusterissuers.cert-manager.io/one}",
 			"--set=copiedAnnotationPrefixes={example.com/,-example.com/not/}", "--set=enableCertificateOwnerRef=true",
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
+			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}",
 			"--set=logLevel=3", "--set=logFormat=text", "--set=extraArgs={--concurrent-reconciles=3}"))
 		Expect(options).To(MatchFields(IgnoreExtras, Fields{
 			"APIGroup":                 Equal("cert-manager.io"),
@@ -57,6 +58,7 @@ var _ = Describe("the Deployment", func() {
 			"CertificateOwnerRef":      BeTrue(),
 			"DNS01Nameservers":         Equal([]string{"9.9.9.9:53", "149.112.112.112:53"}),
 			"DNS01NameserversOnly":     BeTrue(),
+			"AllowPrivateAddresses":    Equal([]string{"10.0.0.0/8", "10.0.0.53", "fd00::/8", "::1"}),
 			"Verbosity":                Equal(3),
 			"LogFormat":                Equal("text"),
 			"ConcurrentReconciles":     Equal(3),

@@ -118,6 +118,7 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 	Entry("an issuer kind without a scope", `--set=issuerKinds.Foo\.example\.com=foos`, "/issuerKinds"),
 	Entry("a namespace that is none", "--set=namespaces={A}", "/namespaces/0"),
 	Entry("a nameserver without a port", "--set=dns01.recursiveNameservers={9.9.9.9}", "/dns01/recursiveNameservers/0"),
+	Entry("a private network by its name", "--set=allowPrivateAddresses={loopback}", "/allowPrivateAddresses/0"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )

@@ -49,6 +49,7 @@ func (w *world) startOperator(context.Context) error {
 		"--kubeconfig="+kubeconfig,
 		"--http01-solver-bind-address="+w.solver.address(),
 		"--dns01-recursive-nameservers="+w.dns.Addr(),
+		"--allow-private-addresses=127.0.0.0/8",
 		"--metrics-bind-address="+metrics.address(),
 		"--health-probe-bind-address=0",
 		"--log-format=text")

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/miekg/dns"
 
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/internal/dnsclient"
 )
 
@@ -45,7 +47,8 @@ func (e *LackingError) Unwrap() error { return e.Err }
 // *LackingError says that some do not; any other error that the servers could not be found.
 //
 // Where no server of one address family can be reached and the other family answers, the check counts
-// the latter only: what it lacks is a route from here, which says nothing about the record.
+// the latter only: what it lacks is a route from here, which says nothing about the record. Nor do servers
+// at addresses that must not be asked, as long as there are others.
 func (r Resolver) Check(ctx context.Context, record Record) error {
 	if err := record.Validate(); err != nil {
 		return err
@@ -66,7 +69,7 @@ func (r Resolver) Check(ctx context.Context, record Record) error {
 		return err
 	}
 	record.FQDN = target
-	return r.ask(ctx, zone.Servers, record, false).reachable().lacking(LackingError{FQDN: target, Zone: zone.Name})
+	return r.ask(ctx, zone.Servers, record, false).permitted().reachable().lacking(LackingError{FQDN: target, Zone: zone.Name})
 }
 
 // sighting is what one server said about a record.
@@ -85,7 +88,7 @@ func (r Resolver) ask(ctx context.Context, servers []string, record Record, recu
 	var questions sync.WaitGroup
 	for i, server := range servers {
 		questions.Go(func() {
-			answer, err := r.client().Exchange(ctx, server, dnsclient.Question(record.FQDN, dns.TypeTXT, recursive))
+			answer, err := r.client(recursive).Exchange(ctx, server, dnsclient.Question(record.FQDN, dns.TypeTXT, recursive))
 			found[i] = sight(answer, err, record)
 			found[i].server = server
 		})
@@ -126,6 +129,18 @@ func sightValue(answer *dns.Msg, record Record) sighting {
 		return sighting{cause: "it has other TXT records there only"}
 	}
 	return sighting{cause: "it has no TXT record there"}
+}
+
+// permitted leaves out servers that must not be asked, where there are others.
+func (s sightings) permitted() sightings {
+	kept := slices.DeleteFunc(slices.Clone(s), func(found sighting) bool {
+		_, refused := errors.AsType[*reach.Error](found.err)
+		return refused
+	})
+	if len(kept) == 0 {
+		return s
+	}
+	return kept
 }
 
 // reachable leaves out an address family none of whose servers answered, where the other's did.

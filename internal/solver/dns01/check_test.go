@@ -32,7 +32,7 @@ func authoritative(t *testing.T, handlers map[string]dnstest.Handler, more ...st
 	t.Helper()
 	servers := dnstest.StartAll(t, handlers)
 	records := append([]string{"example.com. SOA ns host 1 1 1 1 1"}, more...)
-	resolver := dns01.Resolver{Timeout: 300 * time.Millisecond}
+	resolver := dns01.Resolver{Timeout: 300 * time.Millisecond, Reach: dnstest.Anywhere, NameserverReach: dnstest.Anywhere}
 	for host, server := range servers {
 		name := "ns" + strings.ReplaceAll(host, ".", "-") + ".example.com."
 		records = append(records, "example.com. NS "+name, name+" A "+host)
@@ -209,7 +209,7 @@ func TestCheckTwoValuesAtOneName(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	resolver := dns01.Resolver{Nameservers: []string{server.Addr()}, Port: portOf(t, server.Addr())}
+	resolver := dns01.Resolver{Nameservers: []string{server.Addr()}, Port: portOf(t, server.Addr()), Reach: dnstest.Anywhere, NameserverReach: dnstest.Anywhere}
 	server.SetTXT(challengeAt, "other", value)
 	for _, wanted := range []string{"other", value} {
 		if err := resolver.Check(t.Context(), dns01.Record{FQDN: challengeAt, Value: wanted}); err != nil {

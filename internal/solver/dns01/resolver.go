@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/internal/dnsclient"
 )
 
@@ -18,12 +19,18 @@ const resolvConf = "/etc/resolv.conf"
 // ErrAliasLoop means that following CNAME records comes to no end.
 var ErrAliasLoop = errors.New("the CNAME records form a loop or a chain of more than 10: point the name at its target directly")
 
-// Resolver looks at DNS the way a CA does. The zero value asks the name servers of /etc/resolv.conf for
-// the way and the authoritative servers for the record. It is safe for concurrent use.
+// Resolver looks at DNS the way a CA does. Without Nameservers it asks those of /etc/resolv.conf for the
+// way, and then the authoritative servers for the record. It is safe for concurrent use.
 type Resolver struct {
 	// Nameservers are recursive name servers as "host:port", asked in this order until one answers; empty
 	// means those of /etc/resolv.conf, which is read once.
 	Nameservers []string
+
+	// NameserverReach says at which addresses Nameservers, or those of /etc/resolv.conf, may be asked.
+	NameserverReach reach.Policy
+
+	// Reach says at which addresses a zone's own servers may be asked: whoever owns the zone can name any.
+	Reach reach.Policy
 
 	// Only makes Check ask the recursive name servers, each of them, instead of the authoritative ones:
 	// for networks from which those cannot be reached.
@@ -62,7 +69,7 @@ func (r Resolver) recurse(ctx context.Context, name string, qtype uint16) (*dns.
 	}
 	var failures []error
 	for _, server := range nameservers {
-		answer, err := r.client().Exchange(ctx, server, dnsclient.Question(name, qtype, true))
+		answer, err := r.client(true).Exchange(ctx, server, dnsclient.Question(name, qtype, true))
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -76,7 +83,13 @@ func (r Resolver) recurse(ctx context.Context, name string, qtype uint16) (*dns.
 	return nil, fmt.Errorf("none of %d recursive name servers answers: %w", len(nameservers), failures[0])
 }
 
-func (r Resolver) client() dnsclient.Client { return dnsclient.Client{Timeout: r.Timeout} }
+// client asks recursive name servers, or those of a zone.
+func (r Resolver) client(recursive bool) dnsclient.Client {
+	if recursive {
+		return dnsclient.Client{Timeout: r.Timeout, Reach: r.NameserverReach}
+	}
+	return dnsclient.Client{Timeout: r.Timeout, Reach: r.Reach}
+}
 
 func (r Resolver) nameservers() ([]string, error) {
 	if len(r.Nameservers) > 0 {

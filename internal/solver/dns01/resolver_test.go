@@ -52,7 +52,7 @@ func init() {
 
 func resolverOf(t *testing.T, handlers ...dnstest.Handler) dns01.Resolver {
 	t.Helper()
-	resolver := dns01.Resolver{Port: 5353}
+	resolver := dns01.Resolver{Port: 5353, Reach: dnstest.Anywhere, NameserverReach: dnstest.Anywhere}
 	for _, handler := range handlers {
 		resolver.Nameservers = append(resolver.Nameservers, dnstest.Start(t, handler).Addr)
 	}
@@ -222,7 +222,7 @@ func TestNoNameserverAnswers(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			resolver := dns01.Resolver{Nameservers: []string{test.server}, Timeout: 100 * time.Millisecond}
+			resolver := dns01.Resolver{Nameservers: []string{test.server}, Timeout: 100 * time.Millisecond, Reach: dnstest.Anywhere, NameserverReach: dnstest.Anywhere}
 			_, err := resolver.Follow(t.Context(), "a.example.com.")
 			want := "cannot look for a CNAME record at a.example.com.: none of 1 recursive name servers answers: name server " + test.server + ": " + test.cause
 			if err == nil || err.Error() != want {

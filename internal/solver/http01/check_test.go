@@ -110,6 +110,25 @@ func TestCheckFollowsNoRedirect(t *testing.T) {
 	}
 }
 
+// What answers for a name of a tenant's must not send the check elsewhere, such as to a service that only
+// the operator reaches.
+func TestCheckIsNotSentElsewhere(t *testing.T) {
+	var asked atomic.Int32
+	elsewhere := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = w.Write([]byte(keyAuthorization))
+	}))
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		address := serve(t, http.RedirectHandler("http://"+elsewhere+"/.well-known/acme-challenge/"+token, status))
+		if err := http01.Check(t.Context(), address, "www.example.com", token, keyAuthorization); err == nil {
+			t.Errorf("status %d: no error", status)
+		}
+	}
+	if got := asked.Load(); got != 0 {
+		t.Errorf("the target of the redirects was asked %d times", got)
+	}
+}
+
 func TestCheckGoesThroughNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	address := serve(t, answers("www.example.com"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/certwright/certwright/internal/solver/dns01"
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
+	"github.com/certwright/certwright/internal/solver/internal/dnstest"
 )
 
 // portAttempts bounds the search for a port that no other program takes before BIND does.
@@ -145,7 +146,7 @@ func run(t *testing.T, command *exec.Cmd) bool {
 }
 
 func bindConfig(address, algorithm string) rfc2136.Config {
-	return rfc2136.Config{Nameserver: address, TSIGKeyName: "key-" + algorithm, TSIGAlgorithm: "hmac" + algorithm, TSIGSecret: secret}
+	return rfc2136.Config{Nameserver: address, Reach: dnstest.Anywhere, TSIGKeyName: "key-" + algorithm, TSIGAlgorithm: "hmac" + algorithm, TSIGSecret: secret}
 }
 
 // resolverFor sees BIND as the only server there is.
@@ -159,7 +160,7 @@ func resolverFor(t *testing.T, address string) dns01.Resolver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dns01.Resolver{Nameservers: []string{address}, Port: uint16(port)}
+	return dns01.Resolver{Nameservers: []string{address}, Port: uint16(port), Reach: dnstest.Anywhere, NameserverReach: dnstest.Anywhere}
 }
 
 // For every algorithm and protocol, values come, are seen, and go alone.

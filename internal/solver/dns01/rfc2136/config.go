@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/internal/dnsclient"
 )
 
@@ -33,6 +34,8 @@ var algorithms = map[string]string{
 type Config struct {
 	// Nameserver is the primary server of the zone as host or host:port; the default port is 53.
 	Nameserver string
+	// Reach says at which addresses the server may be.
+	Reach reach.Policy
 	// Protocol is UDP (the default) or TCP, in any case of letters.
 	Protocol string
 
@@ -58,7 +61,7 @@ func New(config Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{server: server, client: dnsclient.Client{TCP: tcp, Key: key}}, nil
+	return &Provider{server: server, client: dnsclient.Client{TCP: tcp, Key: key, Reach: config.Reach}}, nil
 }
 
 // hostPort completes the address of a server. An IPv6 address without a port may lack its brackets.

@@ -40,7 +40,7 @@ func provider(t *testing.T, config rfc2136.Config) *rfc2136.Provider {
 }
 
 func signedConfig(address, protocol string) rfc2136.Config {
-	return rfc2136.Config{Nameserver: address, Protocol: protocol, TSIGKeyName: "Solver", TSIGAlgorithm: "HMACSHA256", TSIGSecret: secret}
+	return rfc2136.Config{Nameserver: address, Reach: dnstest.Anywhere, Protocol: protocol, TSIGKeyName: "Solver", TSIGAlgorithm: "HMACSHA256", TSIGSecret: secret}
 }
 
 // The records of a wildcard and its base name come and go alone, and every step may be repeated.

@@ -10,10 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/internal/netcause"
 )
 
@@ -37,8 +39,10 @@ type Key struct {
 	Provider dns.TsigProvider
 }
 
-// Client asks one question at a time. The zero value asks by UDP, unsigned.
+// Client asks one question at a time. The zero value asks servers at public addresses by UDP, unsigned.
 type Client struct {
+	// Reach says at which addresses a server may be asked.
+	Reach reach.Policy
 	// TCP asks by TCP at once.
 	TCP bool
 	// Timeout bounds one exchange by one protocol; 0 means DefaultTimeout. The context may end it sooner.
@@ -95,7 +99,7 @@ func (c Client) Exchange(ctx context.Context, server string, message *dns.Msg) (
 }
 
 func (c Client) once(ctx context.Context, network, server string, message *dns.Msg) (*dns.Msg, error) {
-	client := dns.Client{Net: network, Timeout: c.Timeout}
+	client := dns.Client{Net: network, Timeout: c.Timeout, Dialer: &net.Dialer{ControlContext: c.Reach.ControlContext}}
 	if client.Timeout == 0 {
 		client.Timeout = DefaultTimeout
 	}

@@ -35,7 +35,7 @@ func TestQuestion(t *testing.T) {
 func TestExchangeReturnsAnyCode(t *testing.T) {
 	for _, code := range []int{dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeRefused, dns.RcodeServerFailure} {
 		server := dnstest.Start(t, dnstest.Code(code))
-		answer, err := dnsclient.Client{}.Exchange(t.Context(), server.Addr, question())
+		answer, err := dnsclient.Client{Reach: dnstest.Anywhere}.Exchange(t.Context(), server.Addr, question())
 		if err != nil || answer.Rcode != code {
 			t.Errorf("%v, %v; want %s", answer, err, dns.RcodeToString[code])
 		}
@@ -49,21 +49,21 @@ func TestExchangeRefusesAnswers(t *testing.T) {
 		client  dnsclient.Client
 		cause   string
 	}{
-		"another name":   {reply(func(_, a *dns.Msg) { a.Question[0].Name = "b.example.com." }), dnsclient.Client{}, foreign},
-		"another type":   {reply(func(_, a *dns.Msg) { a.Question[0].Qtype = dns.TypeA }), dnsclient.Client{}, foreign},
-		"no question":    {reply(func(_, a *dns.Msg) { a.Question = nil }), dnsclient.Client{}, foreign},
-		"two questions":  {reply(func(_, a *dns.Msg) { a.Question = append(a.Question, a.Question[0]) }), dnsclient.Client{}, foreign},
-		"no answer":      {reply(func(_, a *dns.Msg) { a.Response = false }), dnsclient.Client{}, foreign},
-		"another opcode": {reply(func(_, a *dns.Msg) { a.Opcode = dns.OpcodeNotify }), dnsclient.Client{}, foreign},
-		"another ID":     {reply(func(_, a *dns.Msg) { a.Id++ }), dnsclient.Client{TCP: true}, "the answer is not a DNS message"},
-		"cut by TCP":     {reply(func(_, a *dns.Msg) { a.Truncated = true }), dnsclient.Client{TCP: true}, "the answer is cut short by TCP too"},
-		"not DNS":        {func(_ string, w dns.ResponseWriter, _ *dns.Msg) { _, _ = w.Write([]byte("nonsense")) }, dnsclient.Client{}, "the answer is not a DNS message"},
-		"not signed":     {reply(func(_, _ *dns.Msg) {}), dnsclient.Client{Key: key}, "the answer is not signed with the TSIG key"},
-		"not signed, no such name": {reply(func(q, a *dns.Msg) { a.SetRcode(q, dns.RcodeNameError) }), dnsclient.Client{Key: key},
+		"another name":   {reply(func(_, a *dns.Msg) { a.Question[0].Name = "b.example.com." }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"another type":   {reply(func(_, a *dns.Msg) { a.Question[0].Qtype = dns.TypeA }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"no question":    {reply(func(_, a *dns.Msg) { a.Question = nil }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"two questions":  {reply(func(_, a *dns.Msg) { a.Question = append(a.Question, a.Question[0]) }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"no answer":      {reply(func(_, a *dns.Msg) { a.Response = false }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"another opcode": {reply(func(_, a *dns.Msg) { a.Opcode = dns.OpcodeNotify }), dnsclient.Client{Reach: dnstest.Anywhere}, foreign},
+		"another ID":     {reply(func(_, a *dns.Msg) { a.Id++ }), dnsclient.Client{Reach: dnstest.Anywhere, TCP: true}, "the answer is not a DNS message"},
+		"cut by TCP":     {reply(func(_, a *dns.Msg) { a.Truncated = true }), dnsclient.Client{Reach: dnstest.Anywhere, TCP: true}, "the answer is cut short by TCP too"},
+		"not DNS":        {func(_ string, w dns.ResponseWriter, _ *dns.Msg) { _, _ = w.Write([]byte("nonsense")) }, dnsclient.Client{Reach: dnstest.Anywhere}, "the answer is not a DNS message"},
+		"not signed":     {reply(func(_, _ *dns.Msg) {}), dnsclient.Client{Reach: dnstest.Anywhere, Key: key}, "the answer is not signed with the TSIG key"},
+		"not signed, no such name": {reply(func(q, a *dns.Msg) { a.SetRcode(q, dns.RcodeNameError) }), dnsclient.Client{Reach: dnstest.Anywhere, Key: key},
 			"the answer is not signed with the TSIG key"},
-		"wrongly signed": {reply(func(_, a *dns.Msg) { a.Extra = append(a.Extra, forged("key.", time.Now())) }), dnsclient.Client{Key: key},
+		"wrongly signed": {reply(func(_, a *dns.Msg) { a.Extra = append(a.Extra, forged("key.", time.Now())) }), dnsclient.Client{Reach: dnstest.Anywhere, Key: key},
 			"the answer's signature does not verify with the TSIG key"},
-		"signed by another key": {reply(func(_, a *dns.Msg) { a.Extra = append(a.Extra, forged("other.", time.Now())) }), dnsclient.Client{Key: key},
+		"signed by another key": {reply(func(_, a *dns.Msg) { a.Extra = append(a.Extra, forged("other.", time.Now())) }), dnsclient.Client{Reach: dnstest.Anywhere, Key: key},
 			"the answer's signature does not verify with the TSIG key"},
 	}
 	for name, test := range tests {
@@ -93,7 +93,7 @@ func TestExchangeTakesABareFailure(t *testing.T) {
 		a.SetRcode(q, dns.RcodeRefused)
 		a.Question = nil
 	}))
-	answer, err := dnsclient.Client{Key: key}.Exchange(t.Context(), server.Addr, question())
+	answer, err := dnsclient.Client{Reach: dnstest.Anywhere, Key: key}.Exchange(t.Context(), server.Addr, question())
 	if err != nil || answer.Rcode != dns.RcodeRefused {
 		t.Errorf("%v, %v; want REFUSED", answer, err)
 	}
@@ -114,7 +114,7 @@ func TestExchangeByTCPAfterHalfARecord(t *testing.T) {
 		}
 		_, _ = w.Write(raw)
 	})
-	answer, err := dnsclient.Client{}.Exchange(t.Context(), server.Addr, question())
+	answer, err := dnsclient.Client{Reach: dnstest.Anywhere}.Exchange(t.Context(), server.Addr, question())
 	if err != nil || len(answer.Answer) != 1 {
 		t.Errorf("%v, %v; want the whole answer", answer, err)
 	}
@@ -125,7 +125,7 @@ func TestExchangeByTCPAfterHalfARecord(t *testing.T) {
 
 func TestExchangeByTCPOnly(t *testing.T) {
 	server := dnstest.Start(t, dnstest.Code(dns.RcodeSuccess))
-	if _, err := (dnsclient.Client{TCP: true}).Exchange(t.Context(), server.Addr, question()); err != nil {
+	if _, err := (dnsclient.Client{Reach: dnstest.Anywhere, TCP: true}).Exchange(t.Context(), server.Addr, question()); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff([]string{"tcp"}, server.Networks()); diff != "" {
@@ -158,7 +158,7 @@ func TestExchangeWithoutAnswer(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := dnsclient.Client{TCP: test.tcp, Timeout: 100 * time.Millisecond}
+			client := dnsclient.Client{Reach: dnstest.Anywhere, TCP: test.tcp, Timeout: 100 * time.Millisecond}
 			_, err := client.Exchange(t.Context(), test.server, question())
 			var got *dnsclient.Error
 			if !errors.As(err, &got) || got.Answered {

@@ -11,7 +11,12 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/certwright/certwright/internal/reach"
 )
+
+// Anywhere lets a test ask its servers, which are at addresses that tenants must not reach.
+var Anywhere = reach.Policy{Unrestricted: true}
 
 // portAttempts bounds the search for a port that is free for UDP and TCP at all hosts.
 const portAttempts = 20

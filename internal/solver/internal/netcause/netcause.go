@@ -12,6 +12,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/certwright/certwright/internal/reach"
 )
 
 // causes are the failures worth telling apart, in the order in which they are looked for.
@@ -39,6 +41,9 @@ var causes = []struct {
 
 // Text says in a few words what kept an exchange from happening.
 func Text(err error) string {
+	if refused, ok := errors.AsType[*reach.Error](err); ok {
+		return refused.Error()
+	}
 	for _, cause := range causes {
 		if errors.Is(err, cause.is) {
 			return cause.text

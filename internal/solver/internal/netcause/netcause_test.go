@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/internal/netcause"
 )
 
@@ -34,6 +35,7 @@ func TestText(t *testing.T) {
 		"no such host":    {&net.DNSError{Err: "no such host", Name: "a", IsNotFound: true}, "no such host"},
 		"slow look-up":    {&net.DNSError{Err: "i/o timeout", Name: "a", IsTimeout: true}, "the host's address could not be looked up in time"},
 		"failed look-up":  {&net.DNSError{Err: "server misbehaving", Name: "a", Server: "10.0.0.10:53"}, "the host's address could not be looked up"},
+		"a rule of ours":  {&net.OpError{Op: "dial", Net: "udp", Err: &reach.Error{Class: reach.ClassPrivate}}, (&reach.Error{Class: reach.ClassPrivate}).Error()},
 		"anything else":   {errors.New("what a server sent"), "the exchange failed"},
 	}
 	for name, test := range tests {

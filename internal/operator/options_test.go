@@ -1,0 +1,36 @@
+package operator
+
+import (
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestAllowPrivateAddresses(t *testing.T) {
+	for arguments, want := range map[string][]netip.Prefix{
+		"": nil,
+		"--allow-private-addresses=10.0.0.0/8,fd00::/8":                     {netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+		"--allow-private-addresses=10.0.0.53 --allow-private-addresses=::1": {netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("::1/128")},
+	} {
+		options, err := Parse(strings.Fields(arguments), io.Discard)
+		if err != nil {
+			t.Errorf("%s: %v", arguments, err)
+			continue
+		}
+		policy, err := options.reach()
+		if err != nil || policy.Unrestricted {
+			t.Errorf("%s: %+v, %v", arguments, policy, err)
+		}
+		if diff := cmp.Diff(want, policy.Allowed, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", arguments, diff)
+		}
+	}
+	const want = `--allow-private-addresses: "10.0.0.1/8" has bits outside its mask: write 10.0.0.0/8`
+	if _, err := Parse([]string{"--allow-private-addresses=127.0.0.1,10.0.0.1/8"}, io.Discard); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
