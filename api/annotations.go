@@ -83,8 +83,12 @@ type SubjectAnnotations struct {
 	SerialNumber        string
 }
 
-// ACMEAnnotations are the keys that steer how HTTP-01 challenges are answered.
+// ACMEAnnotations are the keys of the acme group.
 type ACMEAnnotations struct {
+	// RotateAccountKey on an issuer asks for a new key of its ACME account, once for each value; on the
+	// account key's Secret it is the value that the key was made for.
+	RotateAccountKey string
+
 	// EditInPlace ("true") on an Ingress answers by editing that Ingress instead of making another.
 	EditInPlace string
 	// IngressClass on an Ingress becomes OverrideIngressClass on its Certificate.
@@ -166,6 +170,8 @@ func subjectAnnotationsFor(group string) SubjectAnnotations {
 func acmeAnnotationsFor(acmeGroup string) ACMEAnnotations {
 	key := func(name string) string { return acmeGroup + "/http01-" + name }
 	return ACMEAnnotations{
+		RotateAccountKey: acmeGroup + "/rotate-account-key",
+
 		EditInPlace:      key("edit-in-place"),
 		IngressClass:     key("ingress-class"),
 		IngressClassName: key("ingress-ingressclassname"),

@@ -127,6 +127,8 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			// Not of cert-manager: the operator's own.
 			Applied: "cert-manager.io/applied",
 			ACME: ACMEAnnotations{
+				// Not of cert-manager: the operator's own.
+				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",
 				EditInPlace:              "acme.cert-manager.io/http01-edit-in-place",
 				IngressClass:             "acme.cert-manager.io/http01-ingress-class",
 				IngressClassName:         "acme.cert-manager.io/http01-ingress-ingressclassname",

@@ -14,7 +14,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/operator"
@@ -46,13 +45,6 @@ func (w *acmeWorld) suggest(ctx SpecContext, s *space, crt *v1.Certificate, star
 	Expect(response.StatusCode).To(Equal(http.StatusOK))
 }
 
-func orderNamed(ctx SpecContext, s *space, name string) *acmev1.Order {
-	GinkgoHelper()
-	order := &acmev1.Order{}
-	Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, order)).To(Succeed())
-	return order
-}
-
 var _ = Describe("a CA that suggests when to renew", func() {
 	const renewalInfoCall = "CA GET draft-ietf-acme-ari-03"
 	s := eachInItsOwnSpace()
@@ -74,7 +66,7 @@ var _ = Describe("a CA that suggests when to renew", func() {
 		Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
 		id, err := acme.CertID(leaf)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(orderNamed(ctx, s, "web-2").Spec.Replaces).To(Equal(id))
+		Expect(orderNamed(Default, ctx, s, "web-2").Spec.Replaces).To(Equal(id))
 		Eventually(func(g Gomega) {
 			var events eventsv1.EventList
 			g.Expect(s.List(ctx, &events, client.InNamespace(s.namespace))).To(Succeed())
@@ -94,7 +86,7 @@ var _ = Describe("a CA that suggests when to renew", func() {
 		Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
 		Expect(crt.Status.ACME).To(BeNil())
 		Expect(calls.Count(renewalInfoCall)).To(BeZero())
-		Expect(orderNamed(ctx, s, "web-2").Spec.Replaces).To(BeEmpty())
+		Expect(orderNamed(Default, ctx, s, "web-2").Spec.Replaces).To(BeEmpty())
 	})
 
 	It("and does not know what it is told is replaced gets the order as a new one", func(ctx SpecContext) {
@@ -108,7 +100,7 @@ var _ = Describe("a CA that suggests when to renew", func() {
 		world.restart()
 		trigger(ctx, s, crt)
 		Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
-		Expect(orderNamed(ctx, s, "web-2").Spec.Replaces).NotTo(BeEmpty())
+		Expect(orderNamed(Default, ctx, s, "web-2").Spec.Replaces).NotTo(BeEmpty())
 		Expect(crt.Status.FailedIssuanceAttempts).To(BeNil())
 	})
 })

@@ -124,6 +124,17 @@ func ordersIn(ctx context.Context, c client.Client, namespace string) ([]acmev1.
 	return list.Items, err
 }
 
+func orderNamed(g Gomega, ctx context.Context, s *space, name string) *acmev1.Order {
+	order := &acmev1.Order{}
+	g.Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, order)).To(Succeed())
+	return order
+}
+
+// orderStatus reads the status of an Order, for use with Eventually.
+func orderStatus(ctx context.Context, s *space, name string) func(Gomega) acmev1.OrderStatus {
+	return func(g Gomega) acmev1.OrderStatus { return orderNamed(g, ctx, s, name).Status }
+}
+
 // leftIn are the Secrets that the operator made and that are no Certificate's: staged keys, and what was kept
 // for a clean-up.
 func leftIn(ctx context.Context, c client.Client, namespace string) ([]string, error) {

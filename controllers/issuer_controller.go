@@ -110,7 +110,18 @@ func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssue
 		return ready{}, err
 	}
 	status.ACME = account
-	return ready{reason: v1.ReasonACMEAccountRegistered, message: "The account is registered at the CA"}, nil
+	remark, err := r.Accounts.Describe(ctx, issuer, account)
+	if err != nil {
+		return ready{}, err
+	}
+	goOn, err := r.Accounts.RollOver(ctx, issuer, account)
+	if err != nil {
+		return ready{}, err
+	}
+	if goOn.IsZero() {
+		goOn = r.Client.Now().Add(backend.OfferRefresh)
+	}
+	return ready{reason: v1.ReasonACMEAccountRegistered, message: "The account is registered at the CA" + remark, until: goOn}, nil
 }
 
 func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err error) v1.Condition {

@@ -194,32 +194,21 @@ func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
 
 // act carries out one step.
 func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderflow.Next) error {
-	switch next.Step {
-	case orderflow.Create:
-		return r.create(ctx, pass)
-	case orderflow.Read:
-		return r.read(ctx, pass)
-	case orderflow.Authorize:
-		return r.authorize(ctx, pass)
-	case orderflow.Poll:
-		return r.poll(ctx, pass, next.URLs)
-	case orderflow.Present:
-		return r.present(ctx, pass, next.URLs)
-	case orderflow.Check:
-		return r.check(ctx, pass, next.URLs)
-	case orderflow.Accept:
-		return r.accept(ctx, pass, next.URLs)
-	case orderflow.Finalize:
-		return r.finalize(ctx, pass)
-	case orderflow.Download:
-		return r.download(ctx, pass)
-	case orderflow.Abandon:
-		return r.abandon(ctx, pass, next.URLs)
-	case orderflow.CleanUp:
-		return r.cleanUp(ctx, pass)
-	default:
-		return r.fail(ctx, pass, next.State, next.Failure)
+	steps := map[orderflow.Step]func(context.Context, *orderPass) error{
+		orderflow.Create: r.create, orderflow.Read: r.read, orderflow.Authorize: r.authorize,
+		orderflow.Finalize: r.finalize, orderflow.Download: r.download, orderflow.CleanUp: r.cleanUp,
 	}
+	if step, ok := steps[next.Step]; ok {
+		return step(ctx, pass)
+	}
+	stepsOf := map[orderflow.Step]func(context.Context, *orderPass, []string) error{
+		orderflow.Poll: r.poll, orderflow.Present: r.present, orderflow.Check: r.check,
+		orderflow.Accept: r.accept, orderflow.Abandon: r.abandon,
+	}
+	if step, ok := stepsOf[next.Step]; ok {
+		return step(ctx, pass, next.URLs)
+	}
+	return r.fail(ctx, pass, next.State, next.Failure)
 }
 
 // rest ends a pass that has to wait or has nothing left to do.
@@ -233,11 +222,19 @@ func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderf
 	if err := r.note(ctx, pass, next.Note); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
-	if told := pass.order.CreationTimestamp.Add(progressAfter); next.At.IsZero() && r.Client.Now().Before(told) {
-		// What only a change ends is told when its time has come.
-		next.At = told
+	if next.At.IsZero() {
+		next.At = r.tellAt(pass)
 	}
 	return report.Result(nil, next.At, r.Client.Now())
+}
+
+// tellAt is when what only a change ends is told, zero if it has been.
+func (r *OrderReconciler) tellAt(pass *orderPass) time.Time {
+	at := pass.order.CreationTimestamp.Add(progressAfter)
+	if !r.Client.Now().Before(at) {
+		return noTime
+	}
+	return at
 }
 
 // note writes what an Order waits for, once it has taken longer than most do.
@@ -264,19 +261,27 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 		err = r.fail(ctx, pass, acmev1.Errored, failure)
 		return report.Result(err, now.Add(time.Millisecond), now)
 	}
+	if failure.Momentary {
+		return report.Result(failure, noTime, now)
+	}
+	if err := r.tell(ctx, pass, failure); err != nil {
+		return report.Result(err, noTime, now)
+	}
+	if failure.At.IsZero() {
+		return report.Result(failure, r.tellAt(pass), now)
+	}
+	return report.Result(failure, noTime, now)
+}
+
+// tell writes down what an Order waits for: at once where a CA asked for the wait, so that a restart does not
+// cut it short.
+func (r *OrderReconciler) tell(ctx context.Context, pass *orderPass, failure *outcome.Error) error {
 	if failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure) {
 		until := metav1.NewTime(failure.At)
 		pass.order.Status.NextAttemptTime, pass.order.Status.Reason = &until, failure.Message
-		if err := r.writeStatus(ctx, pass); err != nil {
-			return report.Result(err, noTime, now)
-		}
+		return r.writeStatus(ctx, pass)
 	}
-	if !failure.Momentary {
-		if err := r.note(ctx, pass, failure.Message); err != nil {
-			return report.Result(err, noTime, now)
-		}
-	}
-	return report.Result(failure, noTime, now)
+	return r.note(ctx, pass, failure.Message)
 }
 
 // accountDeadline bounds the wait for an account to be registered again.

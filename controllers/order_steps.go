@@ -25,6 +25,9 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 	}
 	order := pass.progress.Order
 	if order == nil {
+		if err := r.keyIsSteady(pass); err != nil {
+			return err
+		}
 		if err := r.awaitTurn(ctx, pass); err != nil {
 			return err
 		}
@@ -48,6 +51,15 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 		status.Expires = &expires
 	}
 	return r.writeStatus(ctx, pass)
+}
+
+// keyIsSteady is a Wait while the account's key changes: answers that the old one signed would be worth
+// nothing after it. The issuer's status, written when it is done, ends it.
+func (r *OrderReconciler) keyIsSteady(pass *orderPass) error {
+	if r.Accounts.Rolling(pass.issuer) {
+		return outcome.WaitFor(v1.ReasonIssuerNotReady, "waiting for the key of the account to be changed")
+	}
+	return nil
 }
 
 func orderRequest(order *acmev1.Order) (acme.OrderRequest, error) {
@@ -215,6 +227,9 @@ func fits(chain pki.Chain, order *acmev1.Order) error {
 // authorize reads the authorizations, chooses a challenge for each that is pending, and writes the
 // answers down before any of them is put in place.
 func (r *OrderReconciler) authorize(ctx context.Context, pass *orderPass) error {
+	if err := r.keyIsSteady(pass); err != nil {
+		return err
+	}
 	authorizations := make([]acmev1.Authorization, 0, len(pass.progress.Order.Authorizations))
 	for _, url := range pass.progress.Order.Authorizations {
 		seen, err := pass.client.FetchAuthorization(ctx, pass.account, url)

@@ -147,7 +147,8 @@ func isUnderWay(object client.Object) bool {
 // SetupWithManager wakes an issuer by itself, the Secrets it names, and doubts about its account.
 func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(r.New(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// An annotation asks for a new account key.
+		For(r.New(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(r.Secrets.Source(r.Kind, kube.Itself)).
 		WatchesRawSource(r.Accounts.Doubts.Source(r.Kind, kube.Itself)).
 		WithOptions(options(2)).

@@ -6,9 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/testkit"
 )
@@ -25,13 +23,6 @@ func slowly(solver v1.ACMESolver) v1.ACMESolver {
 var _ = Describe("Orders at one account", func() {
 	s := eachInItsOwnSpace()
 
-	orderOf := func(ctx SpecContext, name string) func(g Gomega) acmev1.OrderStatus {
-		return func(g Gomega) acmev1.OrderStatus {
-			order := &acmev1.Order{}
-			g.Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, order)).To(Succeed())
-			return order.Status
-		}
-	}
 	presented := HaveField("Authorizations", HaveExactElements(HaveField("Challenge.Presented", BeTrue())))
 
 	It("give up what they leave pending when they are deleted", func(ctx SpecContext) {
@@ -39,7 +30,7 @@ var _ = Describe("Orders at one account", func() {
 		startOperator(s.namespace, world.operator, countedBy(calls))
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
 		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), crt)
-		Eventually(orderOf(ctx, "web-1")).Should(presented)
+		Eventually(orderStatus(ctx, s, "web-1")).Should(presented)
 		read := calls.Count(readAuthorization)
 		Expect(s.Delete(ctx, crt)).To(Succeed())
 		Eventually(func() int { return calls.Count(readAuthorization) }).Should(Equal(read + 1))
@@ -49,15 +40,15 @@ var _ = Describe("Orders at one account", func() {
 		world := operateACME(s.namespace)
 		first := certificate(s.namespace, "first", "acme", withNames("web.example.test", "www.example.test"))
 		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), first)
-		Eventually(orderOf(ctx, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
+		Eventually(orderStatus(ctx, s, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
 		second := certificate(s.namespace, "second", "acme", withNames("www.example.test", "web.example.test"))
 		other := certificate(s.namespace, "other", "acme", withNames("web.example.test"))
 		create(ctx, s, second, other)
-		Eventually(orderOf(ctx, "other-1")).Should(HaveField("URL", Not(BeEmpty())), "other names wait for nothing")
-		Eventually(orderOf(ctx, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
-		Expect(orderOf(ctx, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
+		Eventually(orderStatus(ctx, s, "other-1")).Should(HaveField("URL", Not(BeEmpty())), "other names wait for nothing")
+		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
+		Expect(orderStatus(ctx, s, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
 		Expect(s.Delete(ctx, first)).To(Succeed())
-		Eventually(orderOf(ctx, "second-1")).Should(HaveField("URL", Not(BeEmpty())))
+		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("URL", Not(BeEmpty())))
 	})
 
 	It("for the same names take turns after a restart, too", func(ctx SpecContext) {
@@ -65,11 +56,11 @@ var _ = Describe("Orders at one account", func() {
 		stop := startOperator(s.namespace, world.operator)
 		first := certificate(s.namespace, "first", "acme", withNames("web.example.test"))
 		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), first)
-		Eventually(orderOf(ctx, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
+		Eventually(orderStatus(ctx, s, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
 		stop()
 		create(ctx, s, certificate(s.namespace, "second", "acme", withNames("web.example.test")))
 		startOperator(s.namespace, world.operator)
-		Eventually(orderOf(ctx, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
-		Expect(orderOf(ctx, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
+		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
+		Expect(orderStatus(ctx, s, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
 	})
 })

@@ -197,4 +197,56 @@ type ACMEIssuerStatus struct {
 	// LastPrivateKeyHash identifies the account key that uri belongs to: a SHA-256 hash.
 	// +optional
 	LastPrivateKeyHash string `json:"lastPrivateKeyHash,omitempty"`
+
+	// TermsOfService is the URL of the terms that were agreed to when the account was registered.
+	// +optional
+	TermsOfService string `json:"termsOfService,omitempty"`
+
+	// Profiles are what spec.acme.profile may be set to: the profiles that the CA offers.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Profiles []ACMEProfile `json:"profiles,omitempty"`
+
+	// KeyRollover is how far the change of the account's key is that was last asked for.
+	// +optional
+	KeyRollover *ACMEKeyRollover `json:"keyRollover,omitempty"`
 }
+
+// ACMEProfile is a kind of certificate that a CA offers.
+type ACMEProfile struct {
+	// Name of the profile.
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name"`
+
+	// Description is what the CA says of it, or the URL of a page about it.
+	// +kubebuilder:validation:MaxLength=2048
+	// +optional
+	Description string `json:"description,omitempty"`
+}
+
+// ACMEKeyRollover is the change of an account's key (RFC 8555 section 7.3.5).
+type ACMEKeyRollover struct {
+	// Requested is the value of the annotation rotate-account-key that asked for it.
+	Requested string `json:"requested"`
+
+	// Phase is WaitingForOrders (no challenge may be pending when the key changes), Changing, or Done.
+	Phase KeyRolloverPhase `json:"phase"`
+
+	// CompletionTime is when the new key took the old one's place.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+}
+
+// KeyRolloverPhase is a phase of a key rollover.
+//
+// +kubebuilder:validation:Enum=WaitingForOrders;Changing;Done
+type KeyRolloverPhase string
+
+// Phases of a key rollover.
+const (
+	KeyRolloverWaiting  KeyRolloverPhase = "WaitingForOrders"
+	KeyRolloverChanging KeyRolloverPhase = "Changing"
+	KeyRolloverDone     KeyRolloverPhase = "Done"
+)

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/condition"
@@ -21,6 +22,7 @@ import (
 
 // Accounts registers ACME accounts and hands out the client and account of an issuer.
 type Accounts struct {
+	Names   api.Names
 	Client  *kube.Client
 	Secrets *kube.SecretRefs
 	// ClusterResourceNamespace is where the account keys of ClusterIssuers are.
@@ -36,6 +38,7 @@ type Accounts struct {
 
 	clients clients
 	mu      sync.Mutex
+	rolling map[kube.Owner]bool
 	suspect map[kube.Owner]bool
 }
 
@@ -57,7 +60,7 @@ func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *
 	}
 	id := pki.PublicKeyID(key.Public())
 	if a.registered(issuer, status, id) {
-		return status, nil
+		return status.DeepCopy(), nil
 	}
 	registration, err := a.register(ctx, client, issuer, key)
 	if err != nil {
@@ -67,7 +70,14 @@ func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *
 		return nil, refusal(err, a.Client.Now())
 	}
 	a.trust(IssuerOwner(issuer))
-	return &v1.ACMEIssuerStatus{URI: registration.URL, LastRegisteredEmail: spec.Email, LastPrivateKeyHash: id}, nil
+	account := &v1.ACMEIssuerStatus{URI: registration.URL, LastRegisteredEmail: spec.Email, LastPrivateKeyHash: id}
+	if status != nil {
+		account.KeyRollover = status.KeyRollover
+		if status.URI == account.URI {
+			account.TermsOfService = status.TermsOfService
+		}
+	}
+	return account, nil
 }
 
 // registered says whether the account is known to exist: the status of this very spec says so, for
@@ -102,6 +112,7 @@ func (a *Accounts) trust(issuer kube.Owner) {
 // Forget drops what is held for an issuer that is gone, or that is of another type now.
 func (a *Accounts) Forget(issuer kube.Owner) {
 	a.trust(issuer)
+	a.setRolling(issuer, false)
 	a.clients.release(issuer)
 }
 

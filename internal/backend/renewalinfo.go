@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -23,8 +24,9 @@ type RenewalInfos struct {
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]*heldInfo
-	// down holds the directories that could not be reached.
-	down map[string]*outage
+	// down holds the clients whose CA could not be reached. Issuers that reach a CA in different ways have
+	// different clients, so that what is wrong with one issuer stays with it.
+	down map[*acme.Client]*outage
 }
 
 // heldInfo is what a CA said about the certificate of a Certificate.
@@ -44,6 +46,8 @@ const (
 	renewalInfoTimeout = 15 * time.Second
 	// outagesTold is how many times a CA cannot be reached before it is said on each of its Certificates.
 	outagesTold = 4
+	// outageKept is how long a CA is remembered to be down that nobody asks any more.
+	outageKept = 24 * time.Hour
 )
 
 // SuggestsRenewal says whether the CA of an issuer is asked when to renew.
@@ -65,13 +69,13 @@ func (r *RenewalInfos) Get(ctx context.Context, crt *v1.Certificate, issuer v1.G
 	}
 	name := types.NamespacedName{Namespace: crt.Namespace, Name: crt.Name}
 	held := r.hold(name, certID, crt, leaf, now)
-	if now.Before(held.info.Next) || r.isDown(client.Directory, &held, now) {
+	if now.Before(held.info.Next) || r.isDown(client, &held, now) {
 		return &held.info
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewalInfoTimeout)
 	defer cancel()
 	answer, err := client.FetchRenewalInfo(ctx, certID)
-	r.learn(client.Directory, &held, answer, err)
+	r.learn(client, &held, answer, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known[name] = &held
@@ -84,7 +88,7 @@ func (r *RenewalInfos) hold(name types.NamespacedName, certID string, crt *v1.Ce
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known == nil {
-		r.known, r.down = map[types.NamespacedName]*heldInfo{}, map[string]*outage{}
+		r.known, r.down = map[types.NamespacedName]*heldInfo{}, map[*acme.Client]*outage{}
 	}
 	held := r.known[name]
 	if held == nil || held.certID != certID {
@@ -98,10 +102,10 @@ func (r *RenewalInfos) hold(name types.NamespacedName, certID string, crt *v1.Ce
 }
 
 // isDown postpones the question to a CA that could not be reached a moment ago.
-func (r *RenewalInfos) isDown(directory string, held *heldInfo, now time.Time) bool {
+func (r *RenewalInfos) isDown(client *acme.Client, held *heldInfo, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	outage := r.down[directory]
+	outage := r.down[client]
 	if outage == nil || !now.Before(outage.until) {
 		return false
 	}
@@ -110,14 +114,14 @@ func (r *RenewalInfos) isDown(directory string, held *heldInfo, now time.Time) b
 }
 
 // learn takes an answer over, or what is to be said of a question without one.
-func (r *RenewalInfos) learn(directory string, held *heldInfo, answer *acme.RenewalInfo, err error) {
+func (r *RenewalInfos) learn(client *acme.Client, held *heldInfo, answer *acme.RenewalInfo, err error) {
 	now := r.Accounts.Client.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var network *acme.NetworkError
 	switch {
 	case err == nil:
-		delete(r.down, directory)
+		delete(r.down, client)
 		held.failures = 0
 		held.info = issuance.RenewalInfo{
 			Start: answer.Window.Start, End: answer.Window.End, ExplanationURL: answer.ExplanationURL, Next: answer.RetryAfter,
@@ -125,10 +129,11 @@ func (r *RenewalInfos) learn(directory string, held *heldInfo, answer *acme.Rene
 	case errors.Is(err, acme.ErrNotOffered):
 		held.info = issuance.RenewalInfo{Next: acme.RenewalInfoRetry(err, 1, now)}
 	case errors.As(err, &network):
-		if r.down[directory] == nil {
-			r.down[directory] = &outage{}
+		maps.DeleteFunc(r.down, func(_ *acme.Client, of *outage) bool { return now.Sub(of.until) > outageKept })
+		if r.down[client] == nil {
+			r.down[client] = &outage{}
 		}
-		outage := r.down[directory]
+		outage := r.down[client]
 		outage.failures++
 		outage.until = acme.RenewalInfoRetry(err, outage.failures, now)
 		held.info.Next = outage.until

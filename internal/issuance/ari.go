@@ -162,14 +162,11 @@ func (t *target) renewalInfoStatus() *v1.CertificateACMEStatus {
 	}
 	now := &v1.ARIStatus{SuggestedWindow: window, ExplanationURL: info.ExplanationURL, LastError: info.LastError}
 	if before != nil && before.ARI != nil {
-		old := *before.ARI
+		now.LastChecked = before.ARI.LastChecked
 		if info.LastError != "" {
-			now.ExplanationURL = old.ExplanationURL
+			now.ExplanationURL = before.ARI.ExplanationURL
 		}
-		now.LastChecked = old.LastChecked
-		same := old.ExplanationURL == now.ExplanationURL && old.LastError == now.LastError &&
-			(window == nil) == (old.SuggestedWindow == nil) && (window == nil || sameWindow(window, old.SuggestedWindow))
-		if same {
+		if saysTheSame(before.ARI, now) {
 			return before
 		}
 	}
@@ -178,4 +175,15 @@ func (t *target) renewalInfoStatus() *v1.CertificateACMEStatus {
 		now.LastChecked = &checked
 	}
 	return &v1.CertificateACMEStatus{ARI: now}
+}
+
+// saysTheSame leaves out when the CA was asked.
+func saysTheSame(a, b *v1.ARIStatus) bool {
+	if a.ExplanationURL != b.ExplanationURL || a.LastError != b.LastError {
+		return false
+	}
+	if a.SuggestedWindow == nil || b.SuggestedWindow == nil {
+		return a.SuggestedWindow == b.SuggestedWindow
+	}
+	return sameWindow(a.SuggestedWindow, b.SuggestedWindow)
 }

@@ -56,7 +56,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	}
 	p.signers = backend.NewSigners(p.secrets)
 	p.accounts = &backend.Accounts{
-		Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
+		Names: names, Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
 		Reach: namespaced, UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
 	}
 	p.solvers = &solver.Solvers{

@@ -164,7 +164,13 @@ func Decide(s Snapshot) Next {
 		return s.create()
 	case s.Progress.Order == nil:
 		return Next{Step: Read}
+	default:
+		return s.proceed()
 	}
+}
+
+// proceed takes an order on that was made and read.
+func (s Snapshot) proceed() Next {
 	switch s.Progress.Order.Status {
 	case acme.OrderReady:
 		return s.poll(Next{Step: Finalize}, "waiting for the CA to take the certificate request")
