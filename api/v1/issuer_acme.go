@@ -76,6 +76,32 @@ type ACMEIssuer struct {
 	// +kubebuilder:default=ARI
 	// +optional
 	RenewalInformationSource RenewalInformationSource `json:"renewalInformationSource,omitempty"`
+
+	// Limits are how much the operator asks of the account at most. The defaults are for the CA that server
+	// is of.
+	// +optional
+	Limits *ACMELimits `json:"limits,omitempty"`
+}
+
+// ACMELimits are how much the operator asks of an account at most, so that nothing that goes round in circles
+// burns what the CA allows.
+type ACMELimits struct {
+	// OrdersPer3Hours is how many orders are made with the account at once. After that, as many again are made
+	// evenly within 3 hours. 0 means that there is no limit. The default is 285 for Let's Encrypt, 1425 for its
+	// staging environment and 0 for others.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	// +optional
+	OrdersPer3Hours *int32 `json:"ordersPer3Hours,omitempty"`
+
+	// ExactSetPerWeek is how many certificates for exactly the same names are issued with the account in 7
+	// days. Renewals in the window that the CA suggests (RFC 9773) do not count, and a certificate with a
+	// twentieth of its life left is renewed all the same. 0 means that there is no limit. The default is 4 for
+	// Let's Encrypt and 0 for others.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=50
+	// +optional
+	ExactSetPerWeek *int32 `json:"exactSetPerWeek,omitempty"`
 }
 
 // RenewalInformationSource says what decides the time of a renewal.

@@ -94,6 +94,18 @@ var issuerRules = []rule{
 		accepted: acme(`preferredChain: ` + repeat("a", 64)),
 		refused:  acme(`preferredChain: ` + repeat("a", 65)),
 	}, {
+		name: "limits the limit of orders", field: "spec.acme.limits.ordersPer3Hours", message: "should be less than or equal to 100000",
+		accepted: acme(`limits: {ordersPer3Hours: 100000}`),
+		refused:  acme(`limits: {ordersPer3Hours: 100001}`),
+	}, {
+		name: "limits the limit of certificates for the same names", field: "spec.acme.limits.exactSetPerWeek", message: "should be less than or equal to 50",
+		accepted: acme(`limits: {exactSetPerWeek: 50}`),
+		refused:  acme(`limits: {exactSetPerWeek: 51}`),
+	}, {
+		name: "has no limit below none", field: "spec.acme.limits.exactSetPerWeek", message: "should be greater than or equal to 0",
+		accepted: acme(`limits: {ordersPer3Hours: 0, exactSetPerWeek: 0}`),
+		refused:  acme(`limits: {exactSetPerWeek: -1}`),
+	}, {
 		name: "has at most 256 solvers", field: "spec.acme.solvers", message: "must have at most 256 items",
 		accepted: acme(`solvers: [` + repeat(`{dns01: {`+acmeDNS+`}},`, 256) + `]`),
 		refused:  acme(`solvers: [` + repeat(`{dns01: {`+acmeDNS+`}},`, 257) + `]`),

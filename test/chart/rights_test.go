@@ -90,7 +90,7 @@ func (r *release) neededAnywhere() []right {
 		{group: r.names.Group, resource: "clusterissuers", subresource: "status", verbs: []string{"update"}},
 		{group: r.names.Group, resource: "signers", name: "issuers." + r.names.Group + "/*", verbs: []string{"approve"}},
 		{namespace: "default", group: "events.k8s.io", resource: "events", verbs: []string{"create", "patch"}},
-		{namespace: r.namespace, resource: "secrets", verbs: []string{"list", "watch", "create"}},
+		{namespace: r.namespace, resource: "secrets", verbs: append([]string{"create", "update"}, read...)},
 		{namespace: r.namespace, resource: "events", verbs: []string{"create", "patch"}},
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", verbs: []string{"create"}},
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", name: "certwright." + r.names.Group, verbs: []string{"get", "update"}},
@@ -155,9 +155,10 @@ var _ = Describe("the operator's rights", func() {
 				{namespace: namespace, group: r.names.Group, resource: "certificaterequests", subresource: "status", verbs: []string{"update"}},
 			})
 		}
-		// Its own namespace has the Secrets of ClusterIssuers: it makes account keys there and changes nothing.
+		// Its own namespace has the Secrets of ClusterIssuers: it makes account keys there and changes nothing but
+		// what it keeps of the limits of ACME accounts.
 		expectDenied(ctx, c, []right{
-			{namespace: r.namespace, resource: "secrets", verbs: []string{"get", "update", "patch", "delete"}},
+			{namespace: r.namespace, resource: "secrets", verbs: []string{"patch", "delete", "deletecollection"}},
 			{namespace: "default", resource: "events", verbs: anything},
 		})
 	})
