@@ -88,6 +88,11 @@ type ACMEAnnotations struct {
 	// RotateAccountKey on an issuer asks for a new key of its ACME account, once for each value; on the
 	// account key's Secret it is the value that the key was made for.
 	RotateAccountKey string
+	// IgnoreLimits ("true") on a Certificate or an Order has it ordered although certificates for exactly its
+	// names were issued too often.
+	IgnoreLimits string
+	// Directory and Account on a Secret with the limits of an account tell people whose they are.
+	Directory, Account string
 
 	// EditInPlace ("true") on an Ingress answers by editing that Ingress instead of making another.
 	EditInPlace string
@@ -171,6 +176,9 @@ func acmeAnnotationsFor(acmeGroup string) ACMEAnnotations {
 	key := func(name string) string { return acmeGroup + "/http01-" + name }
 	return ACMEAnnotations{
 		RotateAccountKey: acmeGroup + "/rotate-account-key",
+		IgnoreLimits:     acmeGroup + "/ignore-limits",
+		Directory:        acmeGroup + "/directory",
+		Account:          acmeGroup + "/account",
 
 		EditInPlace:      key("edit-in-place"),
 		IngressClass:     key("ingress-class"),

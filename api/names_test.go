@@ -129,6 +129,9 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",
+				IgnoreLimits:             "acme.cert-manager.io/ignore-limits",
+				Directory:                "acme.cert-manager.io/directory",
+				Account:                  "acme.cert-manager.io/account",
 				EditInPlace:              "acme.cert-manager.io/http01-edit-in-place",
 				IngressClass:             "acme.cert-manager.io/http01-ingress-class",
 				IngressClassName:         "acme.cert-manager.io/http01-ingress-ingressclassname",

@@ -28,7 +28,7 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	if snapshot.Requests, err = r.requests(ctx, crt); err != nil {
 		return nil, err
 	}
-	if err := r.requestsAreFresh(snapshot); err != nil {
+	if err := r.requestsAreFresh(ctx, snapshot); err != nil {
 		return nil, err
 	}
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
@@ -65,13 +65,13 @@ func (r *CertificateReconciler) requests(ctx context.Context, crt *v1.Certificat
 
 // requestsAreFresh is a Wait as long as the cache does not show a request that we made: without it, the
 // decision would be to make another.
-func (r *CertificateReconciler) requestsAreFresh(snapshot *issuance.Snapshot) error {
+func (r *CertificateReconciler) requestsAreFresh(ctx context.Context, snapshot *issuance.Snapshot) error {
 	for _, request := range snapshot.Requests {
 		r.Client.Writes.Fresh(request)
 	}
 	for _, attempt := range []int64{snapshot.NextAttempt() - 1, snapshot.NextAttempt()} {
 		name := types.NamespacedName{Namespace: snapshot.Certificate.Namespace, Name: issuance.RequestName(snapshot.Certificate, attempt)}
-		if err := r.Client.Pending(&v1.CertificateRequest{}, name); err != nil {
+		if err := r.Client.Pending(ctx, &v1.CertificateRequest{}, name); err != nil {
 			return err
 		}
 	}

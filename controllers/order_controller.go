@@ -38,6 +38,10 @@ type OrderReconciler struct {
 	Accounts *backend.Accounts
 	Events   report.Events
 	Solvers  *solver.Solvers
+	// Limits keeps accounts to the limits of their CA.
+	Limits *backend.Limiters
+	// RenewalInfos knows which certificates CAs want replaced.
+	RenewalInfos *backend.RenewalInfos
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
 
@@ -228,7 +232,7 @@ func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderf
 	return report.Result(nil, next.At, r.Client.Now())
 }
 
-// tellAt is when what only a change ends is told, zero if it has been.
+// tellAt is when what an Order waits for is told, zero if it has been.
 func (r *OrderReconciler) tellAt(pass *orderPass) time.Time {
 	at := pass.order.CreationTimestamp.Add(progressAfter)
 	if !r.Client.Now().Before(at) {
@@ -249,6 +253,9 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 // postpone ends a pass whose step failed: for good, or until the CA, the network or a person is ready.
 func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err error) (ctrl.Result, error) {
 	now := r.Client.Now()
+	if pass.issuer != nil {
+		r.Limits.Refused(pass.issuer, err)
+	}
 	failure := pass.progress.Classify(err, now)
 	switch failure.Reason {
 	case orderflow.ReasonAccountUnknown:
@@ -267,10 +274,7 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 	if err := r.tell(ctx, pass, failure); err != nil {
 		return report.Result(err, noTime, now)
 	}
-	if failure.At.IsZero() {
-		return report.Result(failure, r.tellAt(pass), now)
-	}
-	return report.Result(failure, noTime, now)
+	return report.Result(failure, r.tellAt(pass), now)
 }
 
 // tell writes down what an Order waits for: at once where a CA asked for the wait, so that a restart does not

@@ -31,13 +31,7 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 		if err := r.awaitTurn(ctx, pass); err != nil {
 			return err
 		}
-		order, err = pass.client.NewOrder(ctx, pass.account, request)
-		if request.Replaces != "" && acme.IsReplacesRefusal(err) {
-			// The CA does not take it as a renewal: it is asked for the same as a new certificate.
-			request.Replaces = ""
-			order, err = pass.client.NewOrder(ctx, pass.account, request)
-		}
-		if err != nil {
+		if order, err = r.order(ctx, pass, request); err != nil {
 			return err
 		}
 		// Should the write fail, the next pass finds the order here and makes no other.
@@ -51,6 +45,30 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 		status.Expires = &expires
 	}
 	return r.writeStatus(ctx, pass)
+}
+
+// order makes the order at the CA, if its account may make one now. A CA that does not take it as the renewal
+// of what it replaces is asked for the same as a new certificate.
+func (r *OrderReconciler) order(ctx context.Context, pass *orderPass, request acme.OrderRequest) (*acme.Order, error) {
+	order, err := r.orderOnce(ctx, pass, request)
+	if request.Replaces != "" && acme.IsReplacesRefusal(err) {
+		request.Replaces = ""
+		return r.orderOnce(ctx, pass, request)
+	}
+	return order, err
+}
+
+func (r *OrderReconciler) orderOnce(ctx context.Context, pass *orderPass, request acme.OrderRequest) (*acme.Order, error) {
+	permit, err := r.Limits.Ask(ctx, pass.issuer, pass.order.UID, r.counted(ctx, pass, request.Replaces))
+	if err != nil {
+		return nil, err
+	}
+	defer permit.Release()
+	order, err := pass.client.NewOrder(ctx, pass.account, request)
+	if err == nil {
+		permit.Ordered()
+	}
+	return order, err
 }
 
 // keyIsSteady is a Wait while the account's key changes: answers that the old one signed would be worth
@@ -171,6 +189,7 @@ func (r *OrderReconciler) download(ctx context.Context, pass *orderPass) error {
 	if err := fits(chain, pass.order); err != nil {
 		return err
 	}
+	r.Limits.Issued(pass.issuer, r.counted(ctx, pass, pass.progress.Order.Replaces), pass.order.Status.URL)
 	status := &pass.order.Status
 	status.Certificate, status.State, status.Reason, status.NextAttemptTime = chain.PEM(), acmev1.Valid, "", nil
 	return r.writeStatus(ctx, pass)

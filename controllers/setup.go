@@ -162,6 +162,7 @@ func (r *OrderReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&acmev1.Order{}).
 		WatchesRawSource(r.Secrets.Source(orderKind, kube.Itself)).
+		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(orderOf), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
 		WatchesRawSource(r.turns.woken.Source(orderKind, kube.Itself)).
 		WithOptions(options(workers)).
 		Complete(r)

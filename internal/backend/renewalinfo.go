@@ -146,6 +146,16 @@ func (r *RenewalInfos) learn(client *acme.Client, held *heldInfo, answer *acme.R
 	}
 }
 
+// InWindow says whether the CA wants the certificate that certID identifies, of a Certificate, replaced now. Of a
+// certificate that it was not asked about by this process, nothing is known.
+func (r *RenewalInfos) InWindow(crt types.NamespacedName, certID string) bool {
+	now := r.Accounts.Client.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.known[crt]
+	return held != nil && held.certID == certID && !now.Before(held.info.Start) && now.Before(held.info.End)
+}
+
 // Forget drops what is known for a Certificate that is gone.
 func (r *RenewalInfos) Forget(crt kube.Owner) {
 	r.mu.Lock()

@@ -60,6 +60,11 @@ func latestRenewal(notBefore, notAfter time.Time) time.Time {
 	return notAfter.Add(-notAfter.Sub(notBefore) / backstop).Truncate(time.Second)
 }
 
+// PastBackstop says whether a certificate has so little of its life left that nothing should hold its renewal up.
+func PastBackstop(notBefore, notAfter, now time.Time) bool {
+	return !now.Before(latestRenewal(notBefore, notAfter))
+}
+
 // sooner is the earlier of two times, of which zero means never.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {

@@ -44,27 +44,44 @@ func (c *Client) Get(ctx context.Context, name types.NamespacedName, obj client.
 	if c.Now().Before(since.Add(staleFor)) {
 		return c.stale(name)
 	}
-	c.Writes.Forget(obj, name)
 	// A live read is decoded over what is there: of the old view, nothing may be left.
 	reflect.ValueOf(obj).Elem().SetZero()
-	return c.Live.Get(ctx, name, obj)
+	if err = c.Live.Get(ctx, name, obj); err != nil {
+		if apierrors.IsNotFound(err) {
+			c.Writes.Forget(obj, name)
+		}
+		return err
+	}
+	// The cache may stay behind: what was read now is no less to be waited for than what was written.
+	c.Writes.Record(obj, c.Now())
+	return nil
 }
 
 func (c *Client) stale(name types.NamespacedName) error {
 	return outcome.Moment(c.Now().Add(staleFor), "StaleView", "waiting for the watch to show our last write of %s", name)
 }
 
-// Pending is a Wait if we created an object of this type and name that the cache does not show yet.
-func (c *Client) Pending(kind client.Object, name types.NamespacedName) error {
-	since, ok := c.Writes.Since(kind, name)
+// Pending is a Wait if we created an object of obj's type and this name that the cache does not show yet,
+// however long that takes. obj is read into where only a live read can tell whether it is there still.
+func (c *Client) Pending(ctx context.Context, obj client.Object, name types.NamespacedName) error {
+	since, ok := c.Writes.Since(obj, name)
 	if !ok {
 		return nil
 	}
 	if c.Now().Before(since.Add(staleFor)) {
 		return c.stale(name)
 	}
-	c.Writes.Forget(kind, name)
-	return nil
+	err := c.Live.Get(ctx, name, obj)
+	if apierrors.IsNotFound(err) {
+		// Somebody has deleted it meanwhile.
+		c.Writes.Forget(obj, name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.Writes.Record(obj, c.Now())
+	return c.stale(name)
 }
 
 // Create creates an object; an apierrors.IsAlreadyExists error is the caller's to understand.

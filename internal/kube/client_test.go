@@ -7,11 +7,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
 )
 
 // behind is a cache that shows an old view for ever.
@@ -37,7 +40,7 @@ func (l live) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ..
 		into.Annotations = map[string]string{}
 	}
 	maps.Copy(into.Annotations, l.view.Annotations)
-	into.ResourceVersion = l.view.ResourceVersion
+	into.Namespace, into.Name, into.ResourceVersion = l.view.Namespace, l.view.Name, l.view.ResourceVersion
 	return nil
 }
 
@@ -81,5 +84,31 @@ func TestAnObjectIsDeletedOnce(t *testing.T) {
 		if want := []int{1, 1, 2}[i]; api.count != want {
 			t.Errorf("after %d deletions the API server saw %d, want %d", i+1, api.count, want)
 		}
+	}
+}
+
+// gone is an API server that has nothing.
+type gone struct{ client.Reader }
+
+func (gone) Get(_ context.Context, name client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, name.Name)
+}
+
+// A cache that is far behind does not make us forget what we have created; a deletion by somebody else does.
+func TestWhatWeCreatedIsWaitedFor(t *testing.T) {
+	created := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "leaf", ResourceVersion: "1"}}
+	name := client.ObjectKeyFromObject(created)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c := &kube.Client{Live: live{view: created}, Writes: kube.NewWrites(), Now: func() time.Time { return now }}
+	c.Writes.Record(created, now)
+	for range 3 {
+		if err := c.Pending(t.Context(), &corev1.Secret{}, name); !outcome.IsMomentary(err) {
+			t.Fatalf("after %s: %v, want a wait", now, err)
+		}
+		now = now.Add(6 * time.Second)
+	}
+	c.Live = gone{}
+	if err := c.Pending(t.Context(), &corev1.Secret{}, name); err != nil {
+		t.Errorf("what is gone is waited for: %v", err)
 	}
 }

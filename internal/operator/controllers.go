@@ -28,6 +28,8 @@ type parts struct {
 	keyring  *kube.Keyring
 	signers  *backend.Signers
 	accounts *backend.Accounts
+	limits   *backend.Limiters
+	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
 	approver controllers.Approver
 	events   report.Events
@@ -58,6 +60,15 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	p.accounts = &backend.Accounts{
 		Names: names, Client: p.client, Secrets: p.secrets, ClusterResourceNamespace: options.ClusterResourceNamespace,
 		Reach: namespaced, UserAgent: userAgent(), Observer: p.metrics.ACMERequest, Wrap: options.WrapCA, Doubts: &kube.Waker{},
+	}
+	p.renewals = &backend.RenewalInfos{Accounts: p.accounts}
+	keys := names.Annotation.ACME
+	p.limits = &backend.Limiters{
+		Client: p.client, Namespace: options.ClusterResourceNamespace, Log: mgr.GetLogger().WithName("limits"),
+		Annotations: backend.LimitAnnotations{Force: keys.IgnoreLimits, Directory: keys.Directory, Account: keys.Account},
+	}
+	if err := mgr.Add(p.limits); err != nil {
+		return nil, err
 	}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,
@@ -106,7 +117,7 @@ func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers
 func (p *parts) certificates() *controllers.CertificateReconciler {
 	return &controllers.CertificateReconciler{
 		Names: p.names, Client: p.client, Secrets: p.secrets, Keyring: p.keyring, Signers: p.signers, Events: p.events, Metrics: p.metrics,
-		RenewalInfos: &backend.RenewalInfos{Accounts: p.accounts},
+		RenewalInfos: p.renewals,
 		Approver:     p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
@@ -134,6 +145,7 @@ func (p *parts) issuerKinds(mapper meta.RESTMapper) *controllers.IssuerKindsReco
 func (p *parts) orders() *controllers.OrderReconciler {
 	return &controllers.OrderReconciler{
 		Names: p.names, Client: p.client, Secrets: p.secrets, Accounts: p.accounts, Events: p.events, Solvers: p.solvers,
+		Limits: p.limits, RenewalInfos: p.renewals,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }
