@@ -69,8 +69,13 @@ func Classify(err error, now time.Time) *outcome.Error {
 	if errors.As(err, &protocol) {
 		return classifyProtocol(protocol, now)
 	}
-	if errors.Is(err, acme.ErrUnsupportedKey) {
+	if errors.Is(err, acme.ErrUnsupportedKey) || errors.Is(err, acme.ErrKeyNotFound) {
 		failure := outcome.Terminalf(outcome.ClassLocal, ReasonCARefused, "%v", err)
+		failure.Err = err
+		return failure
+	}
+	if errors.Is(err, acme.ErrNotOffered) || errors.Is(err, acme.ErrProfileNotOffered) {
+		failure := outcome.Terminalf(outcome.ClassRefused, ReasonCARefused, "%v", err)
 		failure.Err = err
 		return failure
 	}

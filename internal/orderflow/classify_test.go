@@ -48,6 +48,9 @@ func TestClassify(t *testing.T) {
 		"a type nobody knows":           {problem("urn:example:new", 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
 		"a link to another host":        {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonForeignHost}, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
 		"an answer that is not JSON":    {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonMalformed}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"what the CA does not offer":    {fmt.Errorf("newAuthz: %w", acme.ErrNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a profile it does not offer":   {fmt.Errorf("newOrder: %w", acme.ErrProfileNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a key that no account has":     {fmt.Errorf("keyChange: %w", acme.ErrKeyNotFound), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
 		"a key that ACME does not know": {acme.ErrUnsupportedKey, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
 		"an outcome of our own":         {outcome.WaitFor("Because", "x"), outcome.Wait, "Because", time.Time{}},
 	} {
