@@ -58,7 +58,7 @@ lint: ## Lint the code, the layers included.
 	$(call TOOL,golangci-lint) run ./...
 
 .PHONY: unit
-unit: ## Run the specs that need no control plane.
+unit: control-plane ## Run the specs of the API and of single packages.
 	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./hack/... ./internal/...
 
 .PHONY: chart-lint
