@@ -3,7 +3,9 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -72,13 +74,20 @@ func (w *acmeWorld) restart() {
 	w.ca = fresh
 }
 
+// freeAddress is an address that nobody listens at. Its port is below those that the system gives out, so that
+// no connection or listener takes it before who asked for it does.
 func freeAddress() string {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	address := listener.Addr().String()
-	Expect(listener.Close()).To(Succeed())
-	return address
+	const lowest, count, attempts = 15000, 17000, 100
+	for range attempts {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(count)))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			Expect(listener.Close()).To(Succeed())
+			return address
+		}
+	}
+	Fail("no port is free")
+	return ""
 }
 
 // operator makes the operator answer where the CA looks.

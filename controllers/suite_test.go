@@ -131,7 +131,13 @@ func startOperator(namespace string, change ...func(*operator.Options)) (stop fu
 	mgr, err := operator.New(ctx, plane.Config, options)
 	Expect(err).NotTo(HaveOccurred())
 	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
+	go func() {
+		err := mgr.Start(ctx)
+		if err != nil {
+			GinkgoWriter.Println("the operator ended:", err)
+		}
+		ended <- err
+	}()
 	stopped := false
 	stop = func() {
 		if stopped {
