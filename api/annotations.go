@@ -63,6 +63,9 @@ type Annotations struct {
 	// (template labels and annotations, keystores, further formats), so that it can take away what the spec
 	// no longer asks for and leave what others added.
 	Applied string
+	// Issued on a target Secret is the operator's sealed note that it got this certificate issued for this
+	// Certificate. Without it, a certificate is not revoked.
+	Issued string
 	// AllowDirectInjection ("true") on a Secret lets CA injectors read its ca.crt. It is the one key of the
 	// group that a secretTemplate may set.
 	AllowDirectInjection string
@@ -152,6 +155,7 @@ func annotationsFor(group, acmeGroup string) Annotations {
 		CertificateRevision:       key("certificate-revision"),
 		PrivateKeySecretName:      key("private-key-secret-name"),
 		Applied:                   key("applied"),
+		Issued:                    key("issued"),
 		AllowDirectInjection:      key("allow-direct-injection"),
 
 		ACME: acmeAnnotationsFor(acmeGroup),

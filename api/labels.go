@@ -7,6 +7,9 @@ type Labels struct {
 	Managed string
 	// NextPrivateKey ("true") marks the Secret that holds the key of an attempt under way.
 	NextPrivateKey string
+	// IssuedRecord ("true") marks the Secret that holds the certificates of a Certificate which may still
+	// have to be revoked.
+	IssuedRecord string
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
@@ -20,6 +23,7 @@ func labelsFor(group, acmeGroup string) Labels {
 	return Labels{
 		Managed:        controllerPrefix + group + "/fao",
 		NextPrivateKey: group + "/next-private-key",
+		IssuedRecord:   group + "/issued-record",
 		HTTP01Solver:   acmeGroup + "/http01-solver",
 		HTTPDomain:     acmeGroup + "/http-domain",
 		HTTPToken:      acmeGroup + "/http-token",

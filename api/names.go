@@ -43,6 +43,9 @@ type Names struct {
 	// Label has the keys of labels.
 	Label Labels
 
+	// RevocationFinalizer holds a Certificate back, and what its revocation needs, until its certificates are
+	// revoked.
+	RevocationFinalizer string
 	// OrderFinalizer holds an Order back while something of it exists outside the cluster's own garbage
 	// collection, such as a DNS record.
 	OrderFinalizer string
@@ -78,6 +81,8 @@ func build(group string) Names {
 		ACMEGroupVersion: schema.GroupVersion{Group: acmeGroup, Version: version},
 		Annotation:       annotationsFor(group, acmeGroup),
 		Label:            labelsFor(group, acmeGroup),
-		OrderFinalizer:   acmeGroup + "/finalizer",
+
+		RevocationFinalizer: group + "/revoke-on-delete",
+		OrderFinalizer:      acmeGroup + "/finalizer",
 	}
 }

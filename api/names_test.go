@@ -79,13 +79,17 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 		ACMEGroup:        "acme.cert-manager.io",
 		GroupVersion:     schema.GroupVersion{Group: "cert-manager.io", Version: "v1"},
 		ACMEGroupVersion: schema.GroupVersion{Group: "acme.cert-manager.io", Version: "v1"},
-		OrderFinalizer:   "acme.cert-manager.io/finalizer",
+		// Not of cert-manager: the operator's own.
+		RevocationFinalizer: "cert-manager.io/revoke-on-delete",
+		OrderFinalizer:      "acme.cert-manager.io/finalizer",
 		Label: Labels{
 			Managed:        "controller.cert-manager.io/fao",
 			NextPrivateKey: "cert-manager.io/next-private-key",
-			HTTP01Solver:   "acme.cert-manager.io/http01-solver",
-			HTTPDomain:     "acme.cert-manager.io/http-domain",
-			HTTPToken:      "acme.cert-manager.io/http-token",
+			// Not of cert-manager: the operator's own.
+			IssuedRecord: "cert-manager.io/issued-record",
+			HTTP01Solver: "acme.cert-manager.io/http01-solver",
+			HTTPDomain:   "acme.cert-manager.io/http-domain",
+			HTTPToken:    "acme.cert-manager.io/http-token",
 		},
 		Annotation: Annotations{
 			Issuer:        "cert-manager.io/issuer",
@@ -126,6 +130,7 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			AllowDirectInjection:      "cert-manager.io/allow-direct-injection",
 			// Not of cert-manager: the operator's own.
 			Applied: "cert-manager.io/applied",
+			Issued:  "cert-manager.io/issued",
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",

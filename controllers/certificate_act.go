@@ -52,6 +52,9 @@ func (r *CertificateReconciler) newKey(snapshot *issuance.Snapshot) (crypto.Sign
 	spec := issuance.RequestSpec(crt).Key
 	if issuance.Reuses(crt) && snapshot.Secret != nil && len(snapshot.Secret.Data[corev1.TLSPrivateKeyKey]) > 0 {
 		key, err := pki.DecodePrivateKey(snapshot.Secret.Data[corev1.TLSPrivateKeyKey])
+		if err == nil && snapshot.IsCompromised(key.Public()) {
+			return pki.GenerateKey(spec)
+		}
 		if err == nil && pki.KeyMatchesSpec(key.Public(), spec) == nil {
 			return key, nil
 		}
@@ -155,8 +158,12 @@ func (r *CertificateReconciler) store(ctx context.Context, snapshot *issuance.Sn
 	if err != nil {
 		return err
 	}
+	note, err := r.remember(ctx, snapshot, plan)
+	if err != nil {
+		return err
+	}
 	layout := kube.Layout{
-		Names: r.Names, Certificate: snapshot.Certificate, Pair: plan.Pair, Issued: plan.Action == issuance.Store,
+		Names: r.Names, Certificate: snapshot.Certificate, Pair: plan.Pair, Issued: plan.Action == issuance.Store, Note: note,
 		Owned: r.OwnSecrets, JKSPassword: passwords[jks], PKCS12Password: passwords[pkcs12],
 	}
 	secret, changed, err := layout.Apply(snapshot.Secret)

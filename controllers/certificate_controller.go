@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/pki"
@@ -34,8 +36,11 @@ type CertificateReconciler struct {
 	Signers *backend.Signers
 	// RenewalInfos asks CAs when they would like their certificates to be renewed.
 	RenewalInfos *backend.RenewalInfos
-	Events       report.Events
-	Metrics      *report.Metrics
+	// Records knows what was issued, and Revoker has it revoked.
+	Records *IssuedRecords
+	Revoker *backend.Revoker
+	Events  report.Events
+	Metrics *report.Metrics
 	// Approver knows which requests this process approves itself.
 	Approver Approver
 	// Copied says which annotations of a Certificate go on to its requests.
@@ -52,6 +57,9 @@ func (r *CertificateReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if crt == nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
+	if crt.DeletionTimestamp != nil {
+		return report.Result(r.farewell(ctx, crt), noTime, r.Client.Now())
+	}
 	snapshot, err := r.gather(ctx, crt)
 	if err != nil {
 		return report.Result(err, noTime, r.Client.Now())
@@ -61,13 +69,17 @@ func (r *CertificateReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	return report.Result(err, plan.Recheck, r.Client.Now())
 }
 
-// load is nil for a Certificate that is gone or going: garbage collection takes what it owned.
+// load is nil for a Certificate that is gone or going: garbage collection takes what it owned. One that is held until
+// its certificates are revoked is not.
 func (r *CertificateReconciler) load(ctx context.Context, name types.NamespacedName) (*v1.Certificate, error) {
 	crt := &v1.Certificate{}
 	err := r.Client.Get(ctx, name, crt)
 	if apierrors.IsNotFound(err) || err == nil && crt.DeletionTimestamp != nil {
 		r.Secrets.Keep(owner(v1.CertificateKind, name))
 		r.RenewalInfos.Forget(owner(v1.CertificateKind, name))
+		if err == nil && slices.Contains(crt.Finalizers, r.Names.RevocationFinalizer) {
+			return crt, nil
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -136,10 +148,19 @@ func (r *CertificateReconciler) tell(snapshot *issuance.Snapshot, plan *issuance
 		}
 	case issuance.Keep, issuance.Begin, issuance.Continue:
 	}
+	r.tellRevoked(crt, plan)
 	if plan.Moved != "" {
 		r.Events.RenewalMoved(crt, plan.Moved)
 	}
 	if plan.Warning != "" {
 		r.Events.RenewalOutsideWindow(crt, plan.Warning)
+	}
+}
+
+// tellRevoked tells of a certificate that was revoked, and of its replacement.
+func (r *CertificateReconciler) tellRevoked(crt *v1.Certificate, plan *issuance.Plan) {
+	before, now := condition.Get(crt.Status.Conditions, v1.ConditionRevoked), condition.Get(plan.Status.Conditions, v1.ConditionRevoked)
+	if now != nil && (before == nil || before.Message != now.Message) {
+		r.Events.Revoked(crt, now.Message)
 	}
 }

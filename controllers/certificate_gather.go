@@ -42,6 +42,9 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 		return nil, err
 	}
 	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuer)
+	if snapshot.Revocations, err = r.revocations(ctx, crt); err != nil {
+		return nil, err
+	}
 	if snapshot.Key, err = r.key(ctx, snapshot); err != nil {
 		return nil, err
 	}
@@ -76,6 +79,13 @@ func (r *CertificateReconciler) requestsAreFresh(ctx context.Context, snapshot *
 		}
 	}
 	return nil
+}
+
+// revocations are the Certificate's certificates that CertificateRevocations are about.
+func (r *CertificateReconciler) revocations(ctx context.Context, crt *v1.Certificate) ([]issuance.Revocation, error) {
+	var list v1.CertificateRevocationList
+	err := r.Client.Cached.List(ctx, &list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.IndexRevocations: crt.Name}, client.UnsafeDisableDeepCopy)
+	return issuance.Revocations(list.Items), err
 }
 
 func (r *CertificateReconciler) rivals(ctx context.Context, crt *v1.Certificate) ([]*v1.Certificate, error) {
@@ -175,7 +185,10 @@ func (r *CertificateReconciler) issuer(ctx context.Context, snapshot *issuance.S
 	spec, view := issuer.GetSpec(), &snapshot.Issuer
 	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)
 	view.Blocked, view.BlockedReason = notReady(issuer, ref), v1.ReasonIssuerNotReady
-	view.SuggestsRenewal = backend.SuggestsRenewal(spec)
+	view.SuggestsRenewal, view.Revokes = backend.SuggestsRenewal(spec), backend.CanRevoke(spec)
+	if account := issuer.GetStatus().ACME; account != nil {
+		view.Account = account.URI
+	}
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
 		if signer, err := r.Signers.Get(backend.IssuerOwner(issuer), secretOf(issuer, r.ClusterResourceNamespace, spec.CA.SecretName)); err == nil {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,9 +40,19 @@ func (r *CertificateReconciler) SetupWithManager(mgr ctrl.Manager, workers int) 
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1.Certificate{}, handler.OnlyControllerOwner())).
 		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf)).
+		Watches(&v1.CertificateRevocation{}, handler.EnqueueRequestsFromMapFunc(revokedOf)).
 		WatchesRawSource(r.Secrets.Source(v1.CertificateKind, kube.Itself)).
 		WithOptions(options(workers)).
 		Complete(r)
+}
+
+// revokedOf is the Certificate whose certificates a CertificateRevocation is about.
+func revokedOf(_ context.Context, object client.Object) []reconcile.Request {
+	revocation, ok := object.(*v1.CertificateRevocation)
+	if !ok || revocation.Status.CertificateName == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: revocation.Namespace, Name: revocation.Status.CertificateName}}}
 }
 
 // usersOf are the Certificates whose target a Secret is.
@@ -165,6 +176,45 @@ func (r *OrderReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(orderOf), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
 		WatchesRawSource(r.turns.woken.Source(orderKind, kube.Itself)).
 		WithOptions(options(workers)).
+		Complete(r)
+}
+
+// SetupWithManager wakes a CertificateRevocation by itself, by the Secrets of the Certificate that it is about, and by
+// the issuers that it still needs.
+func (r *RevocationReconciler) SetupWithManager(mgr ctrl.Manager, secrets *kube.SecretRefs) error {
+	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateRevocationList{} }, waits: always}
+	return users.watch(ctrl.NewControllerManagedBy(mgr), secrets).
+		For(&v1.CertificateRevocation{}).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
+		WithOptions(options(2)).
+		Complete(r)
+}
+
+// ofSecret are the CertificateRevocations under way about the Certificate that a Secret was made for.
+func (r *RevocationReconciler) ofSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	name := secret.GetAnnotations()[r.Records.Names.Annotation.CertificateName]
+	if name == "" {
+		return nil
+	}
+	var list v1.CertificateRevocationList
+	if err := r.Client.Cached.List(ctx, &list, client.InNamespace(secret.GetNamespace()), client.MatchingFields{kube.IndexRevocations: name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// SetupWithManager wakes the reconciler by the Secrets that remember what was issued.
+func (r *IssuedRecordReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	isRecord := predicate.NewPredicateFuncs(func(object client.Object) bool {
+		return object.GetLabels()[r.Names.Label.IssuedRecord] == "true"
+	})
+	return ctrl.NewControllerManagedBy(mgr).Named("issuedrecord").
+		For(&corev1.Secret{}, builder.WithPredicates(isRecord)).
+		WithOptions(options(1)).
 		Complete(r)
 }
 

@@ -191,4 +191,9 @@ type CertificateSpec struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
+
+	// RevokeOnDelete has the certificates that have not expired revoked when the Certificate is deleted. The
+	// deletion waits for that for 5 minutes at most. The default is false.
+	// +optional
+	RevokeOnDelete bool `json:"revokeOnDelete,omitempty"`
 }

@@ -7,6 +7,9 @@ const (
 	// ConditionIssuing is on Certificates: True while one is being issued, False after that failed, absent
 	// after it succeeded.
 	ConditionIssuing = "Issuing"
+	// ConditionRevoked is on Certificates of which a certificate was revoked: True while that is the one in the
+	// Secret, False once it is replaced. It goes with the CertificateRevocation.
+	ConditionRevoked = "Revoked"
 	// ConditionUnsupported is on issuers, True only: the spec has fields that are accepted and not acted upon
 	// yet.
 	ConditionUnsupported = "Unsupported"
@@ -61,6 +64,12 @@ const (
 	ReasonIssuerNotReady = "IssuerNotReady"
 	// ReasonManuallyTriggered is set by people and tools that ask for a new certificate.
 	ReasonManuallyTriggered = "ManuallyTriggered"
+	// ReasonRevoked means that the certificate in the Secret was revoked by a CertificateRevocation.
+	ReasonRevoked = "Revoked"
+	// ReasonReplaced goes with Revoked=False: the Secret holds another certificate.
+	ReasonReplaced = "Replaced"
+	// ReasonRevocationRequested means that a CertificateRevocation waits for a new certificate.
+	ReasonRevocationRequested = "RevocationRequested"
 	// ReasonWindowError means that no renewal window opens before expiry.
 	ReasonWindowError = "WindowError"
 )
@@ -120,4 +129,16 @@ const (
 	ReasonVaultError = "VaultError"
 	// ReasonIsReady goes with Ready=True of selfSigned issuers.
 	ReasonIsReady = "IsReady"
+)
+
+// Reasons of a CertificateRevocation's condition Ready, beside ReasonRevoked, which goes with True.
+const (
+	// ReasonNotRecorded means that the operator has no record of the certificate for this namespace.
+	ReasonNotRecorded = "NotRecorded"
+	// ReasonWaitingForRenewal means that a new certificate has to be there first.
+	ReasonWaitingForRenewal = "WaitingForRenewal"
+	// ReasonRevoking means that a CA has not taken the revocation yet.
+	ReasonRevoking = "Revoking"
+	// ReasonRevocationFailed means that a certificate cannot be revoked.
+	ReasonRevocationFailed = "RevocationFailed"
 )

@@ -9,10 +9,11 @@ import (
 
 // Kinds of the base group.
 const (
-	CertificateKind        = "Certificate"
-	CertificateRequestKind = "CertificateRequest"
-	IssuerKind             = "Issuer"
-	ClusterIssuerKind      = "ClusterIssuer"
+	CertificateKind           = "Certificate"
+	CertificateRequestKind    = "CertificateRequest"
+	CertificateRevocationKind = "CertificateRevocation"
+	IssuerKind                = "Issuer"
+	ClusterIssuerKind         = "ClusterIssuer"
 )
 
 // AddToScheme gives the function that registers the kinds of this package under names.GroupVersion. A
@@ -22,6 +23,7 @@ func AddToScheme(names api.Names) func(*runtime.Scheme) error {
 		scheme.AddKnownTypes(names.GroupVersion,
 			&Certificate{}, &CertificateList{},
 			&CertificateRequest{}, &CertificateRequestList{},
+			&CertificateRevocation{}, &CertificateRevocationList{},
 			&Issuer{}, &IssuerList{},
 			&ClusterIssuer{}, &ClusterIssuerList{},
 		)

@@ -120,6 +120,17 @@ func (a *Accounts) client(issuer v1.GenericIssuer) (*acme.Client, error) {
 	return a.clients.get(IssuerOwner(issuer), issuer.GetSpec().ACME, a.policy(issuer), a.newClient)
 }
 
+// departed is the kind under which a client is held for an Issuer that is gone.
+const departed = "departed Issuer"
+
+// passing is a client for an Issuer that is gone, until done is called.
+func (a *Accounts) passing(issuer *v1.Issuer) (client *acme.Client, done func(), err error) {
+	owner := IssuerOwner(issuer)
+	owner.Kind = departed
+	client, err = a.clients.get(owner, issuer.Spec.ACME, a.policy(issuer), a.newClient)
+	return client, func() { a.clients.release(owner) }, err
+}
+
 func (a *Accounts) newClient(spec *v1.ACMEIssuer, transport http.RoundTripper) *acme.Client {
 	if a.Wrap != nil {
 		transport = a.Wrap(transport)

@@ -18,7 +18,7 @@ import (
 // between two times, in days after its issuance.
 func suggested(t *testing.T, from, to float64, change ...func(*v1.Certificate)) *world {
 	t.Helper()
-	w := issued(t, change...)
+	w := issuedWorld(t, change...)
 	w.Issuer.SuggestsRenewal = true
 	w.Now = start.Add(day)
 	w.suggest(from, to)
@@ -155,7 +155,7 @@ func TestASuggestionThatMovesToThePast(t *testing.T) {
 
 // A CA whose first word about a new certificate is that it is due does not make us order without end.
 func TestASuggestionThatIsPastFromTheStart(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	w.Issuer.SuggestsRenewal = true
 	w.suggest(-0.1, -0.05)
 	plan := w.decide()

@@ -43,6 +43,7 @@ var checks = []func(*target) *Finding{
 	requestFitsSpec,
 	namesFitSpec,
 	signerIsCurrent,
+	notRevoked,
 }
 
 // inspect runs the checks on the target Secret.

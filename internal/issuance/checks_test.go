@@ -60,7 +60,7 @@ func TestReasonsToIssueAgain(t *testing.T) {
 		"the time":        {func(w *world) { w.Now = start.Add(lifetime * 2 / 3) }, v1.ReasonRenewing},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := issued(t)
+			w := issuedWorld(t)
 			test.change(w)
 			plan := w.decide()
 			if test.reason == "" {
@@ -93,7 +93,7 @@ func otherSigner(w *world) {
 
 // A cluster restored from a backup has Secrets and Certificates, but neither status nor requests.
 func TestRestoredCertificateIsKept(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	w.Requests, w.Certificate.Status = nil, v1.CertificateStatus{}
 	w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
 	if got := w.condition(v1.ConditionReady).Status; got != metav1.ConditionTrue {
@@ -103,7 +103,7 @@ func TestRestoredCertificateIsKept(t *testing.T) {
 
 // A Secret that belongs to nobody and fits is kept as it is, whoever signed it.
 func TestFittingSecretOfNobodyIsAdopted(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	w.Requests, w.Certificate.Status, w.Secret.Annotations = nil, v1.CertificateStatus{}, nil
 	otherSigner(w)
 	w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
@@ -126,7 +126,7 @@ func TestAdoptedKeyMayHaveAnotherEncoding(t *testing.T) {
 }
 
 func TestSharedSecretHasOneOwner(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	younger := w.Certificate.DeepCopy()
 	younger.Name, younger.CreationTimestamp = "younger", metav1.NewTime(start.Add(time.Hour))
 	w.Rivals = []*v1.Certificate{younger}
@@ -147,7 +147,7 @@ func TestSharedSecretHasOneOwner(t *testing.T) {
 
 func TestControlledSecretIsLeftAlone(t *testing.T) {
 	controller := true
-	w := issued(t)
+	w := issuedWorld(t)
 	w.Secret.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", Controller: &controller}}
 	w.expect(w.decide(), issuance.Hold, v1.ReasonSecretNotOurs)
 

@@ -142,6 +142,9 @@ func (t *target) trigger(finding *Finding) *Finding {
 	if asked := condition.Get(t.Certificate.Status.Conditions, v1.ConditionIssuing); asked != nil && asked.Status == metav1.ConditionTrue {
 		return &Finding{Reason: asked.Reason, Message: asked.Message}
 	}
+	if revoked := t.toBeRevoked(); revoked != nil {
+		return revoked
+	}
 	due, _ := t.renewal()
 	if !due.IsZero() && !t.Now.Before(due) {
 		return found(v1.ReasonRenewing, "the certificate expires at %s and is due for renewal", t.chain.Leaf().NotAfter.Format(time.RFC3339))
@@ -254,7 +257,10 @@ func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
 	if key == nil {
 		return t.begin(*found(v1.ReasonKeyLost, "the private key of CertificateRequest %q is lost", next.Name), next)
 	}
-	if !issued(next) {
+	if t.IsCompromised(key.Public()) {
+		return t.begin(trigger, next)
+	}
+	if !isIssued(next) {
 		return t.proceed(trigger, next)
 	}
 	if _, failure := t.answer(next, key); failure != nil {

@@ -85,7 +85,7 @@ func TestRequestThatFailedForItsLostKeyIsMadeAgain(t *testing.T) {
 // An issuer that answers a new request with the certificate that is in use already, to a key that is
 // lost since, must not take the process down.
 func TestOldCertificateForANewRequestWhoseKeyIsLost(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	w.trigger()
 	request, _ := w.request(2, 2)
 	request.Status.Certificate = w.Secret.Data[corev1.TLSCertKey]
@@ -102,7 +102,7 @@ func TestAttemptNumbersMoveOn(t *testing.T) {
 }
 
 func TestManualTriggerIssuesAgainOnce(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	w.trigger()
 	w.expect(w.decide(), issuance.Begin, v1.ReasonManuallyTriggered)
 	request, key := w.request(2, 2)
@@ -120,7 +120,7 @@ func TestManualTriggerIssuesAgainOnce(t *testing.T) {
 // A crash between the write of the Secret and that of the status: the rest of the same Store
 // follows, even though the key is lost with the process.
 func TestStoreIsFinishedAfterACrash(t *testing.T) {
-	for name, w := range map[string]*world{"first": newWorld(t), "renewal": issued(t)} {
+	for name, w := range map[string]*world{"first": newWorld(t), "renewal": issuedWorld(t)} {
 		t.Run(name, func(t *testing.T) {
 			w.Now = start.Add(lifetime * 2 / 3)
 			revision := issuance.Revision(w.Certificate) + 1
@@ -148,7 +148,7 @@ func TestSpecEditReplacesTheAttemptUnderWay(t *testing.T) {
 }
 
 func TestRequestNobodyNeedsIsDeleted(t *testing.T) {
-	w := issued(t)
+	w := issuedWorld(t)
 	request, _ := w.request(2, 2)
 	plan := w.decide()
 	w.expect(plan, issuance.Keep, v1.ReasonReady)
@@ -184,7 +184,7 @@ func TestBadSpecIsRefusedWithEveryMistake(t *testing.T) {
 
 func TestHistoryLimit(t *testing.T) {
 	limit := int32(2)
-	w := issued(t, func(crt *v1.Certificate) { crt.Spec.RevisionHistoryLimit = &limit })
+	w := issuedWorld(t, func(crt *v1.Certificate) { crt.Spec.RevisionHistoryLimit = &limit })
 	for revision := 2; revision <= 4; revision++ {
 		w.trigger()
 		request, key := w.request(int64(revision), revision)
@@ -200,7 +200,7 @@ func TestHistoryLimit(t *testing.T) {
 }
 
 func TestExpiredCertificateIsNotReady(t *testing.T) {
-	w := issued(t, func(crt *v1.Certificate) { crt.Spec.Renewal = &v1.CertificateRenewal{Policy: v1.RenewalDisabled} })
+	w := issuedWorld(t, func(crt *v1.Certificate) { crt.Spec.Renewal = &v1.CertificateRenewal{Policy: v1.RenewalDisabled} })
 	plan := w.decide()
 	w.expect(plan, issuance.Keep, v1.ReasonReady)
 	w.Now = plan.Recheck

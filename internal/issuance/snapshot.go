@@ -32,6 +32,8 @@ type Snapshot struct {
 	Issuer Issuer
 	// RenewalInfo is what the CA said about the certificate in the Secret, nil where it was not asked.
 	RenewalInfo *RenewalInfo
+	// Revocations are the Certificate's certificates that CertificateRevocations are about.
+	Revocations []Revocation
 	// Unmet is something the spec refers to that is not there, such as a keystore's password.
 	Unmet *Finding
 }
@@ -48,6 +50,10 @@ type Issuer struct {
 	SuggestsRenewal bool
 	// Signer is the certificate that a ca issuer signs with now, nil for others.
 	Signer *x509.Certificate
+	// Revokes is true where certificates of the issuer can be revoked through it.
+	Revokes bool
+	// Account is the URL of the ACME account that the issuer orders with, empty for others.
+	Account string
 }
 
 // Revision is the number of the last certificate that was stored, zero before the first.

@@ -42,6 +42,7 @@ func (t *target) withStatus(plan Plan, finding *Finding) Plan {
 		t.ready(status, finding)
 		t.underWay(status, &plan)
 	}
+	t.revokedStatus(status, &plan)
 	plan.Status = *status
 	return plan
 }

@@ -75,7 +75,7 @@ func ClassOf(problemType string) outcome.Class {
 	}
 }
 
-func issued(request *v1.CertificateRequest) bool {
+func isIssued(request *v1.CertificateRequest) bool {
 	return condition.IsTrue(request.Status.Conditions, v1.ConditionReady) && len(request.Status.Certificate) > 0
 }
 
@@ -113,7 +113,7 @@ func (t *target) keyOf(request *v1.CertificateRequest) crypto.Signer {
 
 // isStored says whether the target Secret already holds what this request was answered with.
 func (t *target) isStored(request *v1.CertificateRequest) bool {
-	if t.key == nil || !issued(request) || t.keyOf(request) == nil {
+	if t.key == nil || !isIssued(request) || t.keyOf(request) == nil {
 		return false
 	}
 	chain, err := pki.ParseChain(request.Status.Certificate, pki.MaxChainBytes)

@@ -111,7 +111,7 @@ func (w *world) store(request *v1.CertificateRequest, key crypto.Signer) {
 }
 
 // issued is a world in which revision 1 is stored and reported.
-func issued(t *testing.T, change ...func(*v1.Certificate)) *world {
+func issuedWorld(t *testing.T, change ...func(*v1.Certificate)) *world {
 	t.Helper()
 	w := newWorld(t, change...)
 	request, key := w.request(1, 1)

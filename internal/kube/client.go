@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/certwright/certwright/internal/outcome"
 )
@@ -92,6 +93,22 @@ func (c *Client) Create(ctx context.Context, obj client.Object) error {
 // Update replaces an object, unless somebody has changed it since it was read.
 func (c *Client) Update(ctx context.Context, obj client.Object) error {
 	return c.written(obj, c.Cached.Update(ctx, obj))
+}
+
+// SetFinalizer puts a finalizer on an object or takes it away, and changes nothing else of it, unless somebody has
+// changed it since it was read. obj becomes what the API server has then.
+func (c *Client) SetFinalizer(ctx context.Context, obj client.Object, finalizer string, wanted bool) error {
+	before, ok := obj.DeepCopyObject().(client.Object)
+	changed := wanted && controllerutil.AddFinalizer(obj, finalizer) || !wanted && controllerutil.RemoveFinalizer(obj, finalizer)
+	if !ok || !changed {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	err := c.Cached.Patch(ctx, obj, patch)
+	if apierrors.IsNotFound(err) && !wanted {
+		return nil
+	}
+	return c.written(obj, err)
 }
 
 // UpdateStatus replaces an object's status, unless somebody has changed the object since it was read.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +20,11 @@ const (
 	IndexOwner = "owner"
 	// IndexSecretName finds Certificates by their target Secret.
 	IndexSecretName = "secretName"
-	// IndexIssuer finds Certificates, requests and Orders by the issuer of our group that they name:
-	// see IssuerKey.
+	// IndexIssuer finds Certificates, requests, Orders and revocations under way by the issuer of our group that
+	// they name: see IssuerKey.
 	IndexIssuer = "issuer"
+	// IndexRevocations finds CertificateRevocations by the Certificate whose certificates they are about.
+	IndexRevocations = "revocations"
 	// IndexTurn finds Orders that were made at the CA and are at work, by orderflow.TurnKey.
 	IndexTurn = "turn"
 	// IndexToken finds Orders by the tokens of the HTTP-01 challenges that wait for an answer.
@@ -51,6 +54,8 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
+		{&v1.CertificateRevocation{}, IndexIssuer, of(func(r *v1.CertificateRevocation) []string { return pendingAt(r, byIssuer) })},
+		{&v1.CertificateRevocation{}, IndexRevocations, of(certificateOf)},
 		{&acmev1.Order{}, IndexToken, of(tokens)},
 		{&acmev1.Order{}, IndexTurn, of(turn)},
 	} {
@@ -59,6 +64,30 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		}
 	}
 	return nil
+}
+
+// pendingAt are the issuers that a revocation still needs.
+func pendingAt(revocation *v1.CertificateRevocation, byIssuer func(v1.IssuerRef) []string) []string {
+	var keys []string
+	for i := range revocation.Status.Certificates {
+		if entry := &revocation.Status.Certificates[i]; entry.State == v1.RevocationPending {
+			keys = append(keys, byIssuer(entry.IssuerRef)...)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// certificateOf is the Certificate that a revocation is about, once that is known.
+func certificateOf(revocation *v1.CertificateRevocation) []string {
+	switch {
+	case revocation.Status.CertificateName != "":
+		return []string{revocation.Status.CertificateName}
+	case revocation.Spec.CertificateRef != nil:
+		return []string{revocation.Spec.CertificateRef.Name}
+	default:
+		return nil
+	}
 }
 
 // of adapts an index function of one type.

@@ -43,6 +43,8 @@ type Layout struct {
 	// Issued is true where Pair replaces what the Secret holds; otherwise key and chain stay as they
 	// are, byte for byte, and only what surrounds them is brought in line.
 	Issued bool
+	// Note is the sealed note that the operator got Pair issued, empty where that is not new.
+	Note string
 	// Owned asks for an owner reference, so that the Secret goes with its Certificate.
 	Owned bool
 	// JKSPassword and PKCS12Password are the keystores' passwords, where the spec asks for keystores.
@@ -222,6 +224,12 @@ func (l Layout) setMetadata(secret *corev1.Secret, before applied, data []string
 	now := applied{Data: data, Labels: slices.Sorted(maps.Keys(labels)), Annotations: slices.Sorted(maps.Keys(annotations))}
 	labels[l.Names.Label.Managed] = "true"
 	maps.Copy(annotations, l.describe())
+	switch {
+	case l.Note != "":
+		annotations[l.Names.Annotation.Issued] = l.Note
+	case l.Issued:
+		before.Annotations = append(before.Annotations, l.Names.Annotation.Issued)
+	}
 	note, err := json.Marshal(now)
 	if err != nil {
 		return err

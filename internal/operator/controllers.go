@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -31,6 +32,8 @@ type parts struct {
 	limits   *backend.Limiters
 	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
+	records  *controllers.IssuedRecords
+	revoker  *backend.Revoker
 	approver controllers.Approver
 	events   report.Events
 	metrics  *report.Metrics
@@ -67,9 +70,14 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 		Client: p.client, Namespace: options.ClusterResourceNamespace, Log: mgr.GetLogger().WithName("limits"),
 		Annotations: backend.LimitAnnotations{Force: keys.IgnoreLimits, Directory: keys.Directory, Account: keys.Account},
 	}
-	if err := mgr.Add(p.limits); err != nil {
-		return nil, err
+	sealKey := &kube.SealKey{Client: p.client, Namespace: options.ClusterResourceNamespace}
+	for _, runnable := range []manager.Runnable{p.limits, sealKey} {
+		if err := mgr.Add(runnable); err != nil {
+			return nil, err
+		}
 	}
+	p.records = &controllers.IssuedRecords{Names: names, Client: p.client, Key: sealKey}
+	p.revoker = &backend.Revoker{Accounts: p.accounts}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,
 		Reach:    namespaced,
@@ -90,6 +98,8 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 		func() error { return p.certificates().SetupWithManager(mgr, workers) },
 		func() error { return p.requests().SetupWithManager(mgr, workers) },
 		func() error { return p.orders().SetupWithManager(mgr, workers) },
+		func() error { return p.revocations().SetupWithManager(mgr, p.secrets) },
+		func() error { return p.issuedRecords().SetupWithManager(mgr) },
 		func() error {
 			if p.options.IssuerKindsConfigMap == "" {
 				return nil
@@ -117,8 +127,8 @@ func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers
 func (p *parts) certificates() *controllers.CertificateReconciler {
 	return &controllers.CertificateReconciler{
 		Names: p.names, Client: p.client, Secrets: p.secrets, Keyring: p.keyring, Signers: p.signers, Events: p.events, Metrics: p.metrics,
-		RenewalInfos: p.renewals,
-		Approver:     p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
+		RenewalInfos: p.renewals, Records: p.records, Revoker: p.revoker,
+		Approver: p.approver, Copied: p.options.CopiedPrefixes, OwnSecrets: p.options.CertificateOwnerRef,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }
@@ -133,6 +143,14 @@ func (p *parts) requests() *controllers.CertificateRequestReconciler {
 		},
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
+}
+
+func (p *parts) revocations() *controllers.RevocationReconciler {
+	return &controllers.RevocationReconciler{Client: p.client, Records: p.records, Revoker: p.revoker, Events: p.events}
+}
+
+func (p *parts) issuedRecords() *controllers.IssuedRecordReconciler {
+	return &controllers.IssuedRecordReconciler{Names: p.names, Client: p.client}
 }
 
 func (p *parts) issuerKinds(mapper meta.RESTMapper) *controllers.IssuerKindsReconciler {

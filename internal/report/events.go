@@ -57,6 +57,27 @@ func (e Events) RenewalMoved(certificate runtime.Object, message string) {
 	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "RenewalMovedEarlier", "Renew", "%s", bounded(message))
 }
 
+// Revoked tells that a certificate of a Certificate was revoked.
+func (e Events) Revoked(certificate runtime.Object, message string) {
+	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "Revoked", "Revoke", "%s", bounded(message))
+}
+
+// RevocationDone tells that everything that was to be revoked is.
+func (e Events) RevocationDone(revocation runtime.Object, message string) {
+	e.Recorder.Eventf(revocation, nil, corev1.EventTypeNormal, "Revoked", "Revoke", "%s", bounded(message))
+}
+
+// NotRevoked tells that a Certificate goes without all of its certificates revoked.
+func (e Events) NotRevoked(certificate runtime.Object, message string) {
+	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "NotRevoked", "Revoke", "%s", bounded(message))
+}
+
+// RecordsDropped tells that certificates which are still valid cannot be revoked any more.
+func (e Events) RecordsDropped(certificate runtime.Object, count int) {
+	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "RecordsDropped", "Issue",
+		"There are more certificates that have not expired than can be remembered: the %d that expire first cannot be revoked by a CertificateRevocation any more", count)
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
