@@ -63,7 +63,11 @@ func (r *CertificateReconciler) revokeAll(ctx context.Context, crt *v1.Certifica
 		return err
 	}
 	var failures []error
-	for _, record := range r.Records.kept(key, secret) {
+	records := r.Records.kept(key, secret)
+	if broken := issued.Kept(secret.Data).Len() - len(records); broken > 0 {
+		failures = append(failures, fmt.Errorf("%d records in Secret %q are not as the operator wrote them, or were sealed with another key", broken, secret.Name))
+	}
+	for _, record := range records {
 		if !r.Client.Now().Before(record.Leaf.NotAfter) {
 			continue
 		}

@@ -48,7 +48,7 @@ func (e Kept) Add(key Key, r *Record, now time.Time) (changed bool, dropped int)
 	if err != nil || len(data) > mostBytes {
 		return changed, 1
 	}
-	for e.entries() >= mostEntries || e.size()+len(data) > mostBytes && e.entries() > 0 {
+	for e.Len() >= mostEntries || e.size()+len(data) > mostBytes && e.Len() > 0 {
 		delete(e, e.firstToExpire())
 		dropped++
 	}
@@ -115,7 +115,8 @@ func expiryOf(data []byte) (time.Time, bool) {
 	return said.NotAfter, err == nil
 }
 
-func (e Kept) entries() int {
+// Len is the number of entries, those without their seal included.
+func (e Kept) Len() int {
 	count := 0
 	for name := range e {
 		if isEntry(name) {
