@@ -52,6 +52,7 @@ var _ = Describe("The CRDs", func() {
 	tables := map[string][]rule{
 		certificates.Kind:   certificateRules,
 		requests.Kind:       requestRules,
+		revocations.Kind:    revocationRules,
 		orders.Kind:         orderRules,
 		issuers.Kind:        issuerRules,
 		clusterIssuers.Kind: issuerRules,

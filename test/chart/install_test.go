@@ -45,7 +45,7 @@ var _ = Describe("what is installed", func() {
 					HaveField("Type", apiextensionsv1.Established), HaveField("Status", apiextensionsv1.ConditionTrue))))
 			}).Should(Succeed())
 		}
-		Expect(served).To(ConsistOf("certificates."+r.names.Group, "certificaterequests."+r.names.Group,
+		Expect(served).To(ConsistOf("certificates."+r.names.Group, "certificaterequests."+r.names.Group, "certificaterevocations."+r.names.Group,
 			"issuers."+r.names.Group, "clusterissuers."+r.names.Group, "orders."+r.names.ACMEGroup))
 	}, eachRelease())
 

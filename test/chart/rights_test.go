@@ -68,7 +68,9 @@ var (
 func (r *release) needed() []right {
 	ours, acme := r.names.Group, r.names.ACMEGroup
 	return append(r.neededAnywhere(),
-		right{namespace: r.work, group: ours, resource: "certificates", verbs: read},
+		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"patch"}, read...)},
+		right{namespace: r.work, group: ours, resource: "certificaterevocations", verbs: read},
+		right{namespace: r.work, group: ours, resource: "certificaterevocations", subresource: "status", verbs: []string{"update"}},
 		right{namespace: r.work, group: ours, resource: "certificates", subresource: "status", verbs: []string{"update"}},
 		right{namespace: r.work, group: ours, resource: "certificates", subresource: "finalizers", verbs: []string{"update"}},
 		right{namespace: r.work, group: ours, resource: "issuers", verbs: read},
@@ -113,7 +115,8 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, group: "apps", resource: "deployments", verbs: anything},
 			right{namespace: namespace, group: rbacv1.GroupName, resource: "rolebindings", verbs: append([]string{"bind", "escalate"}, anything...)},
 			right{namespace: namespace, group: r.names.Group, resource: "issuers", verbs: write},
-			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: write},
+			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: []string{"create", "update", "delete", "deletecollection"}},
+			right{namespace: namespace, group: r.names.Group, resource: "certificaterevocations", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificaterequests", verbs: []string{"update", "patch", "deletecollection"}},
 			right{namespace: namespace, group: r.names.ACMEGroup, resource: "orders", verbs: []string{"patch", "delete", "deletecollection"}},
 			right{namespace: namespace, resource: "secrets", verbs: []string{"patch", "deletecollection"}},
@@ -194,7 +197,7 @@ var _ = Describe("what people may do", func() {
 
 	It("is to read with the role view", func(ctx SpecContext) {
 		c := bound(ctx, "certwright-view")
-		for _, resource := range []string{"certificates", "certificaterequests", "issuers"} {
+		for _, resource := range []string{"certificates", "certificaterequests", "certificaterevocations", "issuers"} {
 			expectAllowed(ctx, c, []right{{namespace: namespace, group: r.names.Group, resource: resource, verbs: read}})
 			expectDenied(ctx, c, []right{{namespace: namespace, group: r.names.Group, resource: resource, verbs: write}})
 		}
@@ -203,7 +206,7 @@ var _ = Describe("what people may do", func() {
 
 	It("is to ask for certificates with the role edit, and not to approve or to order", func(ctx SpecContext) {
 		c := bound(ctx, "certwright-edit")
-		for _, resource := range []string{"certificates", "certificaterequests", "issuers"} {
+		for _, resource := range []string{"certificates", "certificaterequests", "certificaterevocations", "issuers"} {
 			expectAllowed(ctx, c, []right{{namespace: namespace, group: r.names.Group, resource: resource, verbs: write}})
 		}
 		expectAllowed(ctx, c, []right{
@@ -212,6 +215,7 @@ var _ = Describe("what people may do", func() {
 		})
 		expectDenied(ctx, c, []right{
 			{namespace: namespace, group: r.names.Group, resource: "certificaterequests", subresource: "status", verbs: write},
+			{namespace: namespace, group: r.names.Group, resource: "certificaterevocations", subresource: "status", verbs: write},
 			{namespace: namespace, group: r.names.Group, resource: "issuers", subresource: "status", verbs: write},
 			{namespace: namespace, group: r.names.ACMEGroup, resource: "orders", verbs: []string{"create", "update", "patch"}},
 			{namespace: namespace, group: r.names.ACMEGroup, resource: "orders", subresource: "status", verbs: write},
