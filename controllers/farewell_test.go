@@ -104,11 +104,17 @@ var _ = Describe("a Certificate with revokeOnDelete", func() {
 		crt, leaf := issued(ctx)
 		Expect(crt.Finalizers).To(BeEmpty())
 		edit(ctx, s, crt, func() { crt.Spec.RevokeOnDelete = true })
-		Eventually(func() []string { Expect(s.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed()); return crt.Finalizers }).
+		Eventually(func() []string {
+			Expect(s.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+			return crt.Finalizers
+		}).
 			Should(ContainElement(names.RevocationFinalizer))
 		Eventually(func() []corev1.Secret { return recordsIn(ctx, s) }).Should(ConsistOf(HaveField("Data", HaveKey("account-key"))))
 		edit(ctx, s, crt, func() { crt.Spec.RevokeOnDelete = false })
-		Eventually(func() []string { Expect(s.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed()); return crt.Finalizers }).
+		Eventually(func() []string {
+			Expect(s.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+			return crt.Finalizers
+		}).
 			Should(BeEmpty())
 		Expect(recordsIn(ctx, s)).To(ConsistOf(And(HaveField("Data", Not(HaveKey("account-key"))), HaveField("Finalizers", BeEmpty()))))
 		Expect(s.Delete(ctx, crt)).To(Succeed())

@@ -30,7 +30,9 @@ type IssuerReconciler struct {
 	Signers *backend.Signers
 	// Accounts registers ACME accounts.
 	Accounts *backend.Accounts
-	Events   report.Events
+	// Limits keeps accounts to the limits of their CA.
+	Limits *backend.Limiters
+	Events report.Events
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
 }
@@ -108,6 +110,11 @@ func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssue
 	account, err := r.Accounts.Ensure(ctx, issuer, status.ACME)
 	if err != nil {
 		return ready{}, err
+	}
+	if status.ACME == nil || status.ACME.URI != account.URI {
+		if err := r.Limits.Registered(ctx, issuer.GetSpec().ACME.Server, account.URI); err != nil {
+			return ready{}, err
+		}
 	}
 	status.ACME = account
 	remark, err := r.Accounts.Describe(ctx, issuer, account)

@@ -58,6 +58,14 @@ func (k accountKey) secretName() string {
 	return fmt.Sprintf("certwright-limits-%x", sum[:8])
 }
 
+// Registered reads what is known of an account at a directory that was registered just now, so that its first order
+// does not have to. An error is of the API server; the first order tries again.
+func (l *Limiters) Registered(ctx context.Context, directory, account string) error {
+	a := l.lockAccount(accountKey{directory: directory, account: account})
+	defer a.mu.Unlock()
+	return l.load(ctx, a)
+}
+
 // Ask says whether the account of an issuer that is ready may make an order now. If it may not, the error is a
 // Wait; any other error is of the API server, before the Secret of the account was read once. id is that of the
 // Order that asks, which keeps its turn among those that wait. Every Permit has to be released.

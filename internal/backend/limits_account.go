@@ -60,6 +60,10 @@ func (l *Limiters) lock(issuer v1.GenericIssuer) *limitedAccount {
 	if status := issuer.GetStatus().ACME; status != nil {
 		key.account = status.URI
 	}
+	return l.lockAccount(key)
+}
+
+func (l *Limiters) lockAccount(key accountKey) *limitedAccount {
 	for {
 		a := l.account(key)
 		a.mu.Lock()

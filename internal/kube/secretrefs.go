@@ -163,7 +163,7 @@ func (s *SecretRefs) run(name types.NamespacedName, watch *secretWatch) {
 	store, controller := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: s.listerWatcher(name, watch),
 		ObjectType:    &corev1.Secret{},
-		Transform:     stripManagedFields,
+		Transform:     Shrink,
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(any) { s.wake(name) },
 			UpdateFunc: func(any, any) { s.wake(name) },

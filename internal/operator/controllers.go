@@ -119,7 +119,8 @@ func newClusterIssuer() v1.GenericIssuer { return &v1.ClusterIssuer{} }
 
 func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers.IssuerReconciler {
 	return &controllers.IssuerReconciler{
-		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts, Events: p.events,
+		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts,
+		Limits: p.limits, Events: p.events,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }

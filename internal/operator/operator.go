@@ -153,7 +153,7 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
 	result := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: kube.Shrink,
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})},
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
