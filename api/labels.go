@@ -7,6 +7,9 @@ type Labels struct {
 	Managed string
 	// NextPrivateKey ("true") marks the Secret that holds the key of an attempt under way.
 	NextPrivateKey string
+	// RestartOnRenewal ("true") on a Deployment, StatefulSet or DaemonSet has its pods replaced when a
+	// certificate that they use changes. Only labelled workloads are cached.
+	RestartOnRenewal string
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
@@ -18,10 +21,11 @@ type Labels struct {
 
 func labelsFor(group, acmeGroup string) Labels {
 	return Labels{
-		Managed:        controllerPrefix + group + "/fao",
-		NextPrivateKey: group + "/next-private-key",
-		HTTP01Solver:   acmeGroup + "/http01-solver",
-		HTTPDomain:     acmeGroup + "/http-domain",
-		HTTPToken:      acmeGroup + "/http-token",
+		Managed:          controllerPrefix + group + "/fao",
+		NextPrivateKey:   group + "/next-private-key",
+		RestartOnRenewal: group + "/restart-on-renewal",
+		HTTP01Solver:     acmeGroup + "/http01-solver",
+		HTTPDomain:       acmeGroup + "/http-domain",
+		HTTPToken:        acmeGroup + "/http-token",
 	}
 }

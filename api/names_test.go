@@ -83,9 +83,11 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 		Label: Labels{
 			Managed:        "controller.cert-manager.io/fao",
 			NextPrivateKey: "cert-manager.io/next-private-key",
-			HTTP01Solver:   "acme.cert-manager.io/http01-solver",
-			HTTPDomain:     "acme.cert-manager.io/http-domain",
-			HTTPToken:      "acme.cert-manager.io/http-token",
+			// Not of cert-manager: the operator's own.
+			RestartOnRenewal: "cert-manager.io/restart-on-renewal",
+			HTTP01Solver:     "acme.cert-manager.io/http01-solver",
+			HTTPDomain:       "acme.cert-manager.io/http-domain",
+			HTTPToken:        "acme.cert-manager.io/http-token",
 		},
 		Annotation: Annotations{
 			Issuer:        "cert-manager.io/issuer",
@@ -125,7 +127,9 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			PrivateKeySecretName:      "cert-manager.io/private-key-secret-name",
 			AllowDirectInjection:      "cert-manager.io/allow-direct-injection",
 			// Not of cert-manager: the operator's own.
-			Applied: "cert-manager.io/applied",
+			Applied:           "cert-manager.io/applied",
+			KnownCertificates: "cert-manager.io/known-certificates",
+			CertificatesHash:  "cert-manager.io/certificates-hash",
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",
