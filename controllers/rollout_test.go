@@ -24,7 +24,9 @@ const patchCall = "PATCH deployments"
 func restarting(options *operator.Options) { options.RestartOnRenewal, options.RestartSpread = true, 0 }
 
 // withSpread is restarting over an hour.
-func withSpread(options *operator.Options) { options.RestartOnRenewal, options.RestartSpread = true, time.Hour }
+func withSpread(options *operator.Options) {
+	options.RestartOnRenewal, options.RestartSpread = true, time.Hour
+}
 
 // workload is a Deployment, StatefulSet or DaemonSet whose pods read Secrets.
 type workload struct {

@@ -80,14 +80,14 @@ func (e Events) Restarting(workload runtime.Object, secrets []string, held strin
 
 // RestartRefused tells that the API server does not let a workload be restarted.
 func (e Events) RestartRefused(workload runtime.Object, message string) {
-	e.Recorder.Eventf(workload, nil, corev1.EventTypeWarning, "RestartRefused", "Restart",
-		"The pods cannot be replaced although they use a certificate that was renewed: %s", bounded(message))
+	e.Recorder.Eventf(workload, nil, corev1.EventTypeWarning, "RestartRefused", "Restart", "%s",
+		bounded("The pods cannot be replaced although they use a certificate that has changed: "+message))
 }
 
 // RecordPutBack tells that an annotation was written again, and is not going to be once more.
 func (e Events) RecordPutBack(workload runtime.Object, annotation string) {
-	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "AnnotationPutBack", "Restart",
-		"Annotation %q was changed by something else and is written again, this once: if it was no rollback, have the tool that applies this object leave the annotation alone",
+	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "AnnotationPutBack", "Note",
+		"Annotation %q was changed by something else and is written again, this once: unless this was a rollback, keep it out of what you apply",
 		annotation)
 }
 
