@@ -22,9 +22,14 @@ import (
 
 	"github.com/certwright/certwright/api"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/rollout"
 )
+
+// refusedFor is how long a write that a policy or a missing right forbids is not tried again, unless the workload or
+// its certificates change.
+const refusedFor = 10 * time.Minute
 
 // RolloutReconciler has the pods of workloads of one kind replaced when a certificate that they use changes. It
 // knows those that carry the label for it, and writes two annotations of them: what their pods are known to have
@@ -166,14 +171,17 @@ func (r *RolloutReconciler) write(ctx context.Context, workload client.Object, p
 	}
 	err := r.Client.Annotate(ctx, workload, r.New(), own, template)
 	switch {
-	case err == nil && plan.Action == rollout.Restart:
-		r.Events.Restarting(workload, plan.Changed, kube.HoldsPods(workload))
-	case err == nil && plan.PutBack:
-		r.Events.RecordPutBack(workload, keys.KnownCertificates)
-	case plan.Action == rollout.Restart && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err)):
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
 		r.Events.RestartRefused(workload, err.Error())
+		return outcome.WaitUntil(r.Client.Now().Add(refusedFor), "RestartRefused", "%s", err.Error())
+	case err != nil:
+		return err
+	case plan.Action == rollout.Restart:
+		r.Events.Restarting(workload, plan.Changed, kube.HoldsPods(workload))
+	case plan.PutBack:
+		r.Events.RecordPutBack(workload, keys.KnownCertificates)
 	}
-	return err
+	return nil
 }
 
 // rolloutMemory is what is remembered of each workload that is labelled. The zero value is ready to use.

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -351,6 +353,21 @@ var _ = Describe("a workload that is to be restarted on renewal", func() {
 			object.(*appsv1.DaemonSet).Spec.UpdateStrategy.Type = appsv1.OnDeleteDaemonSetStrategyType
 		}, "OnDelete"),
 	)
+
+	It("that may not be written says so, and is not asked for over and over", func(ctx SpecContext) {
+		forbidden := apierrors.NewForbidden(appsv1.Resource("deployments"), "web", errors.New("by a policy"))
+		refused := &refusals{label: patchCall, first: 2, last: 2, err: forbidden}
+		startOperator(s.namespace, restarting, refused.refuse)
+		crt := issued(ctx, "web")
+		w := labelled(deployment, s.namespace, "web", mounting("web-tls"))
+		create(ctx, s, w.Object)
+		w.record(ctx, s, "")
+		renew(ctx, s, crt)
+		s.expectNote(ctx, "web", "RestartRefused", "by a policy")
+		Consistently(refused.calls).WithTimeout(500 * time.Millisecond).Should(Equal(2))
+		scale(ctx, s, w)
+		w.hash(ctx, s, "")
+	})
 
 	It("is left alone outside of the namespaces that were named", func(ctx SpecContext) {
 		elsewhere := newSpace(ctx)

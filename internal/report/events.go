@@ -78,10 +78,10 @@ func (e Events) Restarting(workload runtime.Object, secrets []string, held strin
 	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "RestartedOnRenewal", "Restart", "%s", bounded(note))
 }
 
-// RestartRefused tells that the API server does not let a workload be restarted.
+// RestartRefused tells that the API server does not let a workload be written, and so not be restarted.
 func (e Events) RestartRefused(workload runtime.Object, message string) {
 	e.Recorder.Eventf(workload, nil, corev1.EventTypeWarning, "RestartRefused", "Restart", "%s",
-		bounded("The pods cannot be replaced although they use a certificate that has changed: "+message))
+		bounded("The annotations that have pods replaced when their certificate changes cannot be written: "+message))
 }
 
 // RecordPutBack tells that an annotation was written again, and is not going to be once more.
