@@ -3,10 +3,14 @@ package controllers_test
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -397,6 +401,54 @@ var _ = Describe("a workload that is to be restarted on renewal", func() {
 		Consistently(func() int { return calls.Count(patchCall) }).WithTimeout(2 * lag).Should(Equal(2))
 	})
 })
+
+var _ = Describe("a Deployment that is restarted on renewal", func() {
+	s := eachInItsOwnSpace()
+
+	// Its own controller makes a ReplicaSet for each pod template, and copies the Deployment's annotations there;
+	// kubectl copies them back.
+	It("has new pods once for each renewal, and none after it is rolled back", func(ctx SpecContext) {
+		stop, err := plane.StartControllers("deployment-controller")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(stop()).To(Succeed()) })
+		replicaSets := func(g Gomega) []appsv1.ReplicaSet {
+			var sets appsv1.ReplicaSetList
+			g.Expect(s.List(ctx, &sets, client.InNamespace(s.namespace))).To(Succeed())
+			return sets.Items
+		}
+		noted := func(record string) types.GomegaMatcher {
+			return HaveField("Annotations", HaveKeyWithValue(names.Annotation.KnownCertificates, record))
+		}
+		startOperator(s.namespace, restarting)
+		create(ctx, s, selfSigned(s.namespace))
+		crt := issue(ctx, s, certificate(s.namespace, "web", "selfsigned"))
+		w := labelled(deployment, s.namespace, "web", mounting("web-tls"))
+		create(ctx, s, w.Object)
+		before := w.record(ctx, s, "")
+		Eventually(replicaSets).Should(ConsistOf(noted(before)), "the note makes no pods")
+		renew(ctx, s, crt)
+		w.hash(ctx, s, "")
+		after := w.record(ctx, s, before)
+		Eventually(replicaSets).Should(ConsistOf(noted(before), noted(after)))
+
+		s.kubectl(ctx, "rollout", "undo", "deployment/web")
+		s.expectNote(ctx, "web", "AnnotationPutBack", names.Annotation.KnownCertificates)
+		Eventually(replicaSets).Should(ConsistOf(noted(after), noted(after)), "the old pods are those of now")
+		Consistently(replicaSets).WithTimeout(300 * time.Millisecond).Should(HaveLen(2))
+		w.expectNoRestart(ctx, s)
+	})
+})
+
+// kubectl runs a command of an administrator.
+func (s *space) kubectl(ctx context.Context, arguments ...string) {
+	GinkgoHelper()
+	kubectl, err := testkit.Kubectl()
+	Expect(err).NotTo(HaveOccurred())
+	config := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(os.WriteFile(config, plane.KubeConfig, 0o600)).To(Succeed())
+	output, err := exec.CommandContext(ctx, kubectl, append([]string{"--kubeconfig", config, "--namespace", s.namespace}, arguments...)...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
+}
 
 // scale changes the spec of a Deployment without changing its pods, which wakes whoever looks after it.
 func scale(ctx context.Context, s *space, w workload) {
