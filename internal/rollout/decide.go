@@ -7,7 +7,6 @@ package rollout
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"slices"
 	"time"
 
@@ -147,7 +146,7 @@ func (s *Snapshot) note(plan *Plan) {
 }
 
 func (s *Snapshot) restart(plan *Plan) {
-	plan.Action, plan.Record = Restart, maps.Clone(plan.Record)
+	plan.Action = Restart
 	for _, name := range plan.Changed {
 		plan.Record[name] = s.Certificates[name].Digest
 	}

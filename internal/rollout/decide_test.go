@@ -198,6 +198,9 @@ func TestPuttingBackEnds(t *testing.T) {
 func TestTakingAwayEnds(t *testing.T) {
 	s := facts(noted(rollout.Record{"c": "1"}))
 	plan := rollout.Decide(s)
+	if plan.PutBack {
+		t.Error("a process that has just started takes it for its own record")
+	}
 	writes := 0
 	for range 10 {
 		if plan.Action == rollout.Note {
