@@ -250,6 +250,16 @@ var _ = Describe("a workload that is to be restarted on renewal", func() {
 		Expect(calls.Count(patchCall)).To(Equal(2))
 	})
 
+	It("is restarted when its wait is over, and nobody has to wake it", func(ctx SpecContext) {
+		startOperator(s.namespace, func(options *operator.Options) { options.RestartOnRenewal, options.RestartSpread = true, 3*time.Second })
+		crt := issued(ctx, "web")
+		w := labelled(deployment, s.namespace, "web", mounting("web-tls"))
+		create(ctx, s, w.Object)
+		w.record(ctx, s, "")
+		renew(ctx, s, crt)
+		w.hash(ctx, s, "")
+	})
+
 	It("is not restarted again right after a restart", func(ctx SpecContext) {
 		moved := &clock{}
 		startOperator(s.namespace, restarting, moved.operator)
