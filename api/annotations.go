@@ -69,6 +69,12 @@ type Annotations struct {
 	// AllowDirectInjection ("true") on a Secret lets CA injectors read its ca.crt. It is the one key of the
 	// group that a secretTemplate may set.
 	AllowDirectInjection string
+	// KnownCertificates on a workload that is restarted on renewal has, as JSON, a digest of each certificate
+	// that its pods are known to have read.
+	KnownCertificates string
+	// CertificatesHash on a workload's pod template changes with its certificates, so that its pods are
+	// replaced.
+	CertificatesHash string
 
 	// ACME has the keys of the acme group.
 	ACME ACMEAnnotations
@@ -157,6 +163,8 @@ func annotationsFor(group, acmeGroup string) Annotations {
 		Applied:                   key("applied"),
 		Issued:                    key("issued"),
 		AllowDirectInjection:      key("allow-direct-injection"),
+		KnownCertificates:         key("known-certificates"),
+		CertificatesHash:          key("certificates-hash"),
 
 		ACME: acmeAnnotationsFor(acmeGroup),
 	}

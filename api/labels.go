@@ -10,6 +10,9 @@ type Labels struct {
 	// IssuedRecord ("true") marks the Secret that holds the certificates of a Certificate which may still
 	// have to be revoked.
 	IssuedRecord string
+	// RestartOnRenewal ("true") on a Deployment, StatefulSet or DaemonSet has its pods replaced when a
+	// certificate that they use changes. Only labelled workloads are cached.
+	RestartOnRenewal string
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
@@ -21,11 +24,12 @@ type Labels struct {
 
 func labelsFor(group, acmeGroup string) Labels {
 	return Labels{
-		Managed:        controllerPrefix + group + "/fao",
-		NextPrivateKey: group + "/next-private-key",
-		IssuedRecord:   group + "/issued-record",
-		HTTP01Solver:   acmeGroup + "/http01-solver",
-		HTTPDomain:     acmeGroup + "/http-domain",
-		HTTPToken:      acmeGroup + "/http-token",
+		Managed:          controllerPrefix + group + "/fao",
+		NextPrivateKey:   group + "/next-private-key",
+		IssuedRecord:     group + "/issued-record",
+		HTTP01Solver:     acmeGroup + "/http01-solver",
+		HTTPDomain:       acmeGroup + "/http-domain",
+		HTTPToken:        acmeGroup + "/http-token",
+		RestartOnRenewal: group + "/restart-on-renewal",
 	}
 }

@@ -86,10 +86,11 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			Managed:        "controller.cert-manager.io/fao",
 			NextPrivateKey: "cert-manager.io/next-private-key",
 			// Not of cert-manager: the operator's own.
-			IssuedRecord: "cert-manager.io/issued-record",
-			HTTP01Solver: "acme.cert-manager.io/http01-solver",
-			HTTPDomain:   "acme.cert-manager.io/http-domain",
-			HTTPToken:    "acme.cert-manager.io/http-token",
+			IssuedRecord:     "cert-manager.io/issued-record",
+			HTTP01Solver:     "acme.cert-manager.io/http01-solver",
+			HTTPDomain:       "acme.cert-manager.io/http-domain",
+			HTTPToken:        "acme.cert-manager.io/http-token",
+			RestartOnRenewal: "cert-manager.io/restart-on-renewal",
 		},
 		Annotation: Annotations{
 			Issuer:        "cert-manager.io/issuer",
@@ -129,8 +130,10 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			PrivateKeySecretName:      "cert-manager.io/private-key-secret-name",
 			AllowDirectInjection:      "cert-manager.io/allow-direct-injection",
 			// Not of cert-manager: the operator's own.
-			Applied: "cert-manager.io/applied",
-			Issued:  "cert-manager.io/issued",
+			Applied:           "cert-manager.io/applied",
+			Issued:            "cert-manager.io/issued",
+			KnownCertificates: "cert-manager.io/known-certificates",
+			CertificatesHash:  "cert-manager.io/certificates-hash",
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",

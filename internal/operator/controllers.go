@@ -1,10 +1,12 @@
 package operator
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/certwright/certwright/api"
@@ -106,6 +108,7 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 			}
 			return p.issuerKinds(mgr.GetRESTMapper()).SetupWithManager(mgr)
 		},
+		func() error { return p.setUpRollouts(mgr) },
 	} {
 		if err := setup(); err != nil {
 			return err
@@ -168,3 +171,25 @@ func (p *parts) orders() *controllers.OrderReconciler {
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }
+
+// setUpRollouts makes a controller for each kind of workload that can be restarted, if that is asked for.
+func (p *parts) setUpRollouts(mgr ctrl.Manager) error {
+	if !p.options.RestartOnRenewal {
+		return nil
+	}
+	for _, r := range []*controllers.RolloutReconciler{
+		{Kind: "Deployment", New: newDeployment, NewList: func() client.ObjectList { return &appsv1.DeploymentList{} }},
+		{Kind: "StatefulSet", New: newStatefulSet, NewList: func() client.ObjectList { return &appsv1.StatefulSetList{} }},
+		{Kind: "DaemonSet", New: newDaemonSet, NewList: func() client.ObjectList { return &appsv1.DaemonSetList{} }},
+	} {
+		r.Names, r.Client, r.Events, r.Spread = p.names, p.client, p.events, p.options.RestartSpread
+		if err := r.SetupWithManager(mgr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newDeployment() client.Object  { return &appsv1.Deployment{} }
+func newStatefulSet() client.Object { return &appsv1.StatefulSet{} }
+func newDaemonSet() client.Object   { return &appsv1.DaemonSet{} }

@@ -103,6 +103,11 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer(), names); err != nil {
 		return nil, err
 	}
+	if options.RestartOnRenewal {
+		if err := kube.AddWorkloadIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			return nil, err
+		}
+	}
 	shared, err := newParts(mgr, names, options)
 	if err != nil {
 		return nil, err
@@ -148,8 +153,8 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 }
 
 // cacheOptions keep the caches small: of Secrets only those that carry our label, of EndpointSlices
-// only those of the solver's Service, of ConfigMaps only the one that is kept, and of everything only the
-// namespaces that we work in.
+// only those of the solver's Service, of ConfigMaps only the one that is kept, of workloads only what the
+// restart of labelled ones needs, and of everything only the namespaces that we work in.
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
 	result := cache.Options{
@@ -166,11 +171,27 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 			options.OwnNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", options.IssuerKindsConfigMap)},
 		}}
 	}
-	if len(options.Namespaces) > 0 {
-		result.DefaultNamespaces = map[string]cache.Config{}
-		for _, namespace := range options.Namespaces {
-			result.DefaultNamespaces[namespace] = cache.Config{}
+	if options.RestartOnRenewal {
+		for _, workload := range []client.Object{newDeployment(), newStatefulSet(), newDaemonSet()} {
+			result.ByObject[workload] = cache.ByObject{
+				Label:      labels.SelectorFromSet(labels.Set{names.Label.RestartOnRenewal: "true"}),
+				Namespaces: inNamespaces(options.RestartNamespaces),
+				Transform:  kube.ReduceWorkload(names.Annotation.KnownCertificates),
+			}
 		}
+	}
+	result.DefaultNamespaces = inNamespaces(options.Namespaces)
+	return result
+}
+
+// inNamespaces limits a cache, unless there are none: then nothing limits it.
+func inNamespaces(namespaces []string) map[string]cache.Config {
+	if len(namespaces) == 0 {
+		return nil
+	}
+	result := map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		result[namespace] = cache.Config{}
 	}
 	return result
 }

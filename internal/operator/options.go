@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,11 @@ type Options struct {
 	Verbosity            int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
 	AllowPrivateAddresses []string
+	// RestartOnRenewal has labelled workloads restarted, in RestartNamespaces, or wherever the operator works if
+	// there are none, over a time of RestartSpread.
+	RestartOnRenewal  bool
+	RestartSpread     time.Duration
+	RestartNamespaces []string
 	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
 	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
 	// Now is the clock, set by specs that move it.
@@ -56,6 +62,9 @@ type Options struct {
 	// SharedProcess is set by specs that run several operators in one process.
 	SharedProcess bool
 }
+
+// maxRestartSpread keeps a restart well within what is left of a short-lived certificate.
+const maxRestartSpread = 24 * time.Hour
 
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -69,6 +78,7 @@ func Default() Options {
 		HTTP01SolverAddress:  ":8089",
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		RestartSpread:        5 * time.Minute,
 		LogFormat:            "json",
 		Now:                  time.Now,
 	}
@@ -119,12 +129,17 @@ func (o *Options) groups() []group {
 	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
 		"networks (CIDR) and addresses, comma separated, that the Issuers of namespaces may reach beside public addresses: CAs, name servers of solvers, and those of zones; ClusterIssuers reach what they name (default: none)")
 
+	restarts := newSet("Restarting workloads")
+	restarts.flags.BoolVar(&o.RestartOnRenewal, "restart-on-renewal", o.RestartOnRenewal, "replace the pods of Deployments, StatefulSets and DaemonSets with the label <api-group>/restart-on-renewal=true when a certificate that they use changes; needs rights on these")
+	restarts.flags.DurationVar(&o.RestartSpread, "restart-spread", o.RestartSpread, "time over which the workloads that a change concerns are restarted, each at a place of its own; 0 for at once, at most 24h")
+	restarts.flags.StringSliceVar(&o.RestartNamespaces, "restart-namespaces", o.RestartNamespaces, "namespaces to restart workloads in, comma separated (default: all that the operator works in)")
+
 	serving := newSet("Serving and logging")
 	serving.flags.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress, "address of /metrics; 0 for none")
 	serving.flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "address of /healthz and /readyz; 0 for none")
 	serving.flags.StringVar(&o.LogFormat, "log-format", o.LogFormat, "json or text")
 	serving.flags.IntVarP(&o.Verbosity, "v", "v", o.Verbosity, "how much to log: 0 for what an administrator wants to know, up to 4")
-	return []group{cluster, certificates, acme, serving}
+	return []group{cluster, certificates, acme, restarts, serving}
 }
 
 // Parse reads the command line. It returns pflag.ErrHelp after it wrote the help to out.
@@ -174,6 +189,9 @@ func (o *Options) complete() error {
 	if err := o.checkACME(); err != nil {
 		return err
 	}
+	if err := o.checkRestarts(); err != nil {
+		return err
+	}
 	return o.checkIssuerKinds()
 }
 
@@ -197,6 +215,21 @@ func (o *Options) reach() (reach.Policy, error) {
 		return reach.Policy{}, fmt.Errorf("--allow-private-addresses: %w", err)
 	}
 	return reach.Policy{Allowed: networks}, nil
+}
+
+func (o *Options) checkRestarts() error {
+	if o.RestartSpread < 0 || o.RestartSpread > maxRestartSpread {
+		return fmt.Errorf("--restart-spread %s is out of bounds: write 0 to %s", o.RestartSpread, maxRestartSpread)
+	}
+	if len(o.RestartNamespaces) > 0 && !o.RestartOnRenewal {
+		return fmt.Errorf("--restart-namespaces needs --restart-on-renewal")
+	}
+	for _, namespace := range o.RestartNamespaces {
+		if len(o.Namespaces) > 0 && !slices.Contains(o.Namespaces, namespace) {
+			return fmt.Errorf("--restart-namespaces %q is not among those of --namespace: no certificates are kept there", namespace)
+		}
+	}
+	return nil
 }
 
 func (o *Options) checkIssuerKinds() error {

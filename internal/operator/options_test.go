@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/certwright/certwright/api"
 )
 
 func TestAllowPrivateAddresses(t *testing.T) {
@@ -33,4 +35,33 @@ func TestAllowPrivateAddresses(t *testing.T) {
 	if _, err := Parse([]string{"--allow-private-addresses=127.0.0.1,10.0.0.1/8"}, io.Discard); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
+}
+
+func TestRestartOptions(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"": "",
+		"--restart-on-renewal --restart-spread=0":                            "",
+		"--restart-on-renewal --restart-spread=24h --restart-namespaces=a,b": "",
+		"--restart-on-renewal --namespace=a,b --restart-namespaces=b":        "",
+		"--restart-spread=25h":   "--restart-spread 25h0m0s is out of bounds: write 0 to 24h0m0s",
+		"--restart-spread=-1s":   "--restart-spread -1s is out of bounds: write 0 to 24h0m0s",
+		"--restart-namespaces=a": "--restart-namespaces needs --restart-on-renewal",
+		"--restart-on-renewal --namespace=a --restart-namespaces=a,c": `--restart-namespaces "c" is not among those of --namespace: no certificates are kept there`,
+	} {
+		options, err := Parse(strings.Fields(arguments), io.Discard)
+		if got := message(err); got != want {
+			t.Errorf("%s: error %q, want %q", arguments, got, want)
+		}
+		// Without the flag, nothing is watched that needs a right of its own.
+		if err == nil && len(cacheOptions(api.DefaultNames(), options).ByObject) != map[bool]int{false: 2, true: 5}[options.RestartOnRenewal] {
+			t.Errorf("%s: wrong caches", arguments)
+		}
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

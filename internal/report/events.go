@@ -1,6 +1,9 @@
 package report
 
 import (
+	"strconv"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -81,6 +84,44 @@ func (e Events) RecordsDropped(certificate runtime.Object, count int) {
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
+}
+
+// Restarting tells that the pods of a workload are replaced because of the certificates in Secrets. held is what
+// keeps its controller from doing so by itself, as the rest of a sentence, or empty.
+func (e Events) Restarting(workload runtime.Object, secrets []string, held string) {
+	note := "Secret " + quoted(secrets) + " has a new certificate: pods are replaced"
+	if len(secrets) > 1 {
+		note = "Secrets " + quoted(secrets) + " have new certificates: pods are replaced"
+	}
+	if held != "" {
+		note += "; " + held
+	}
+	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "RestartedOnRenewal", "Restart", "%s", bounded(note))
+}
+
+// RestartRefused tells that the API server does not let a workload be written, and so not be restarted.
+func (e Events) RestartRefused(workload runtime.Object, message string) {
+	e.Recorder.Eventf(workload, nil, corev1.EventTypeWarning, "RestartRefused", "Restart", "%s",
+		bounded("The annotations that have pods replaced when their certificate changes cannot be written: "+message))
+}
+
+// RecordPutBack tells that an annotation was written again, and is not going to be once more.
+func (e Events) RecordPutBack(workload runtime.Object, annotation string) {
+	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "AnnotationPutBack", "Note",
+		"Annotation %q was changed by something else and is written again, this once: unless this was a rollback, keep it out of what you apply",
+		annotation)
+}
+
+func quoted(names []string) string {
+	const most = 5
+	texts := make([]string, 0, len(names))
+	for _, name := range names[:min(len(names), most)] {
+		texts = append(texts, strconv.Quote(name))
+	}
+	if len(names) > most {
+		texts = append(texts, "…")
+	}
+	return strings.Join(texts, ", ")
 }
 
 // bounded keeps a note within what the events API accepts.

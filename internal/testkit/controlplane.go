@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -152,41 +153,65 @@ func apply(ctx context.Context, cl client.Client, object *unstructured.Unstructu
 // StartControllerManager runs a kube-controller-manager with the controllers that delete: garbage
 // collection and namespaces.
 func (c *ControlPlane) StartControllerManager() error {
+	manager, err := c.runControllers("garbage-collector-controller", "namespace-controller")
+	c.manager = manager
+	return err
+}
+
+// StartControllers runs a further kube-controller-manager, with these controllers alone, until stop is called.
+func (c *ControlPlane) StartControllers(names ...string) (stop func() error, err error) {
+	manager, err := c.runControllers(names...)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return end(manager) }, nil
+}
+
+func (c *ControlPlane) runControllers(names ...string) (*exec.Cmd, error) {
 	assets, err := Assets()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	kubeconfig := filepath.Join(c.folder, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, c.KubeConfig, 0o600); err != nil {
-		return err
-	}
-	log, err := os.Create(filepath.Join(c.folder, "kube-controller-manager.log"))
+	folder, err := os.MkdirTemp(c.folder, "kube-controller-manager-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"),
+	kubeconfig := filepath.Join(folder, "kubeconfig")
+	if err := os.WriteFile(kubeconfig, c.KubeConfig, 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(folder, "log"))
+	if err != nil {
+		return nil, err
+	}
+	manager := exec.Command(filepath.Join(assets, "kube-controller-manager"),
 		"--kubeconfig", kubeconfig,
 		"--authentication-kubeconfig", kubeconfig,
 		"--authorization-kubeconfig", kubeconfig,
-		"--controllers", "garbage-collector-controller,namespace-controller",
+		"--controllers", strings.Join(names, ","),
 		"--leader-elect=false",
 		"--bind-address", "127.0.0.1",
 		"--secure-port", "0",
 		"--kube-api-qps", "500", "--kube-api-burst", "1000",
-		"--cert-dir", filepath.Join(c.folder, "kube-controller-manager"))
-	c.manager.Stdout, c.manager.Stderr = log, log
+		"--cert-dir", folder)
+	manager.Stdout, manager.Stderr = log, log
 	// The process has a descriptor of its own.
-	return errors.Join(c.manager.Start(), log.Close())
+	return manager, errors.Join(manager.Start(), log.Close())
+}
+
+func end(manager *exec.Cmd) error {
+	if manager == nil || manager.Process == nil {
+		return nil
+	}
+	err := manager.Process.Kill()
+	// The exit status of a killed process is an error by design.
+	_ = manager.Wait()
+	return err
 }
 
 // Stop ends all of it and removes its files.
 func (c *ControlPlane) Stop() error {
-	var stopped error
-	if c.manager != nil && c.manager.Process != nil {
-		stopped = c.manager.Process.Kill()
-		// The exit status of a killed process is an error by design.
-		_ = c.manager.Wait()
-	}
+	stopped := end(c.manager)
 	return errors.Join(stopped, c.Environment.Stop(), os.RemoveAll(c.folder))
 }
 

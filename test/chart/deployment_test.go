@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -39,6 +40,7 @@ var _ = Describe("the Deployment", func() {
 		Expect(options.APIGroup).To(Equal("certwright.dev"))
 		Expect(options.Namespaces).To(BeEmpty())
 		Expect(options.CopiedPrefixes).To(Equal(operator.Default().CopiedPrefixes))
+		Expect(options.RestartOnRenewal).To(BeFalse())
 	})
 
 	It("hands every value to the operator", func() {
@@ -47,6 +49,7 @@ var _ = Describe("the Deployment", func() {
 			"--set=approveSignerNames={issuers.cert-manager.io/*,clusterissuers.cert-manager.io/one}",
 			"--set=copiedAnnotationPrefixes={example.com/,-example.com/not/}", "--set=enableCertificateOwnerRef=true",
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
+			"--set=restartOnRenewal.enabled=true,restartOnRenewal.spread=20m", "--set=restartOnRenewal.namespaces={b}",
 			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}",
 			"--set=logLevel=3", "--set=logFormat=text", "--set=extraArgs={--concurrent-reconciles=3}"))
 		Expect(options).To(MatchFields(IgnoreExtras, Fields{
@@ -59,6 +62,9 @@ var _ = Describe("the Deployment", func() {
 			"DNS01Nameservers":         Equal([]string{"9.9.9.9:53", "149.112.112.112:53"}),
 			"DNS01NameserversOnly":     BeTrue(),
 			"AllowPrivateAddresses":    Equal([]string{"10.0.0.0/8", "10.0.0.53", "fd00::/8", "::1"}),
+			"RestartOnRenewal":         BeTrue(),
+			"RestartSpread":            Equal(20 * time.Minute),
+			"RestartNamespaces":        Equal([]string{"b"}),
 			"Verbosity":                Equal(3),
 			"LogFormat":                Equal("text"),
 			"ConcurrentReconciles":     Equal(3),

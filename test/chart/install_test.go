@@ -119,6 +119,10 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 	Entry("a namespace that is none", "--set=namespaces={A}", "/namespaces/0"),
 	Entry("a nameserver without a port", "--set=dns01.recursiveNameservers={9.9.9.9}", "/dns01/recursiveNameservers/0"),
 	Entry("a private network by its name", "--set=allowPrivateAddresses={loopback}", "/allowPrivateAddresses/0"),
+	Entry("restarts in a namespace that the operator does not work in", "--set=namespaces={a},restartOnRenewal.enabled=true,restartOnRenewal.namespaces={b}",
+		`restartOnRenewal.namespaces has "b", which is not among namespaces`),
+	Entry("restarts over more than a day", "--set=restartOnRenewal.spread=25h", "/restartOnRenewal/spread"),
+	Entry("restarts over no time without a unit", "--set-string=restartOnRenewal.spread=0", "/restartOnRenewal/spread"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )

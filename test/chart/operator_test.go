@@ -11,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -155,6 +156,24 @@ func (r *release) expectEvent(ctx context.Context, namespace, kind, name, reason
 	}).Should(Succeed())
 }
 
+// mounting is a Deployment that is restarted on renewal, and whose pods read a Secret.
+func mounting(r *release, secret string) *appsv1.Deployment {
+	app := map[string]string{"app": "web"}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "web", Labels: map[string]string{r.names.Label.RestartOnRenewal: "true"}},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: app},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: app},
+				Spec: corev1.PodSpec{
+					Containers: []corev1.Container{{Name: "web", Image: "example.test/web"}},
+					Volumes:    []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: secret}}}},
+				},
+			},
+		},
+	}
+}
+
 var _ = Describe("the operator with the chart's arguments and rights", func() {
 	DescribeTable("issues from Issuers and ClusterIssuers", func(ctx SpecContext, r *release) {
 		r.run(ctx)
@@ -180,6 +199,35 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 			}
 		}
 	}, eachRelease())
+
+	DescribeTable("restarts a workload when its certificate is renewed", func(ctx SpecContext, r *release) {
+		r.run(ctx, func(options *operator.Options) { options.RestartSpread = 0 })
+		c := r.admin()
+		Expect(c.Create(ctx, issuerSpec("for-restarts", r.work, v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
+		crt := r.certificate("mounted", v1.IssuerRef{Name: "for-restarts"})
+		r.expectIssued(ctx, crt)
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(c.Delete(ctx, crt)).To(Succeed())
+			Expect(c.DeleteAllOf(ctx, &v1.CertificateRequest{}, client.InNamespace(r.work))).To(Succeed())
+		})
+		web := mounting(r, crt.Spec.SecretName)
+		Expect(c.Create(ctx, web)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(c.Get(ctx, client.ObjectKeyFromObject(web), web)).To(Succeed())
+			g.Expect(web.Annotations).To(HaveKey(r.names.Annotation.KnownCertificates))
+		}).Should(Succeed())
+		Eventually(func() error {
+			if err := c.Get(ctx, client.ObjectKeyFromObject(crt), crt); err != nil {
+				return err
+			}
+			crt.Spec.DNSNames = []string{"another.example.test"}
+			return c.Update(ctx, crt)
+		}).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(c.Get(ctx, client.ObjectKeyFromObject(web), web)).To(Succeed())
+			g.Expect(web.Spec.Template.Annotations).To(HaveKey(r.names.Annotation.CertificatesHash))
+		}).Should(Succeed())
+	}, Entry(releases[1].title, releases[1]), Entry(releases[2].title, releases[2]))
 
 	It("orders from an ACME CA, and takes away what it needed for that", func(ctx SpecContext) {
 		const (

@@ -30,6 +30,9 @@ type release struct {
 	kinds map[string]int
 	// fills says whether the API server writes who made a request.
 	fills bool
+	// restarts says whether the operator restarts workloads in work, and there alone if it works in some
+	// namespaces only.
+	restarts bool
 
 	objects []*unstructured.Unstructured
 }
@@ -41,17 +44,19 @@ var releases = []*release{
 	},
 	{
 		title: "the API group of cert-manager", name: "takeover", namespace: "takeover", work: "takeover-work",
-		names: group("cert-manager.io"), cluster: newest, values: []string{"--set=apiGroup=cert-manager.io"},
-		kinds: everywhere, fills: true,
+		names: group("cert-manager.io"), cluster: newest,
+		values: []string{"--set=apiGroup=cert-manager.io", "--set=restartOnRenewal.enabled=true"},
+		kinds:  with(everywhere, map[string]int{"ClusterRole": 6, "ClusterRoleBinding": 3}), fills: true, restarts: true,
 	},
 	{
 		title: "some namespaces only", name: "narrow", namespace: "narrow", work: "tenant-a",
 		names: group("narrow.example.com"), cluster: newest,
 		values: []string{
 			"--set=apiGroup=narrow.example.com", "--set=namespaces={tenant-a,tenant-b}",
+			"--set=restartOnRenewal.enabled=true,restartOnRenewal.namespaces={tenant-a}",
 			"--set=approveSignerNames={issuers.narrow.example.com/*,clusterissuers.narrow.example.com/ca,clusterissuers.narrow.example.com/acme}",
 		},
-		kinds: inSomeNamespaces, fills: true,
+		kinds: inSomeNamespaces, fills: true, restarts: true,
 	},
 	{
 		title: "a cluster without MutatingAdmissionPolicy", name: "older", namespace: "older", work: "older-work",
@@ -66,9 +71,9 @@ var (
 		"MutatingAdmissionPolicy": 1, "MutatingAdmissionPolicyBinding": 1, "Role": 1, "RoleBinding": 1, "Service": 2,
 		"ServiceAccount": 1, "ValidatingAdmissionPolicy": 4, "ValidatingAdmissionPolicyBinding": 4,
 	}
-	// inSomeNamespaces has one binding less for the cluster, one for each namespace, and two roles for
-	// ClusterIssuers.
-	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 5})
+	// inSomeNamespaces has one binding less for the cluster, one for each namespace, two roles for ClusterIssuers,
+	// and one for workloads in one namespace.
+	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRole": 6, "ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 6})
 	withoutMutation  = with(everywhere, map[string]int{"MutatingAdmissionPolicy": 0, "MutatingAdmissionPolicyBinding": 0})
 )
 

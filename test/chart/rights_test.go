@@ -62,12 +62,21 @@ var (
 	read     = []string{"get", "list", "watch"}
 	write    = []string{"create", "update", "patch", "delete", "deletecollection"}
 	anything = append(append([]string{}, read...), write...)
+
+	// workloads are what can be restarted.
+	workloads = []string{"deployments", "statefulsets", "daemonsets"}
 )
 
 // needed is what the operator does in a namespace that it works in.
 func (r *release) needed() []right {
 	ours, acme := r.names.Group, r.names.ACMEGroup
-	return append(r.neededAnywhere(),
+	rights := r.neededAnywhere()
+	if r.restarts {
+		for _, resource := range workloads {
+			rights = append(rights, right{namespace: r.work, group: "apps", resource: resource, verbs: append([]string{"patch"}, read...)})
+		}
+	}
+	return append(rights,
 		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"patch"}, read...)},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", verbs: read},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", subresource: "status", verbs: []string{"update"}},
@@ -112,7 +121,7 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, resource: "pods", verbs: anything},
 			right{namespace: namespace, resource: "services", verbs: anything},
 			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", verbs: []string{"create"}},
-			right{namespace: namespace, group: "apps", resource: "deployments", verbs: anything},
+			right{namespace: namespace, group: "apps", resource: "replicasets", verbs: anything},
 			right{namespace: namespace, group: rbacv1.GroupName, resource: "rolebindings", verbs: append([]string{"bind", "escalate"}, anything...)},
 			right{namespace: namespace, group: r.names.Group, resource: "issuers", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: []string{"create", "update", "delete", "deletecollection"}},
@@ -122,6 +131,12 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, resource: "secrets", verbs: []string{"patch", "deletecollection"}},
 			right{namespace: namespace, group: "coordination.k8s.io", resource: "leases", name: "another", verbs: anything[0:1]},
 		)
+		for _, resource := range workloads {
+			rights = append(rights,
+				right{namespace: namespace, group: "apps", resource: resource, verbs: r.withheldOfWorkloads(namespace)},
+				right{namespace: namespace, group: "apps", resource: resource, subresource: "scale", verbs: anything},
+				right{namespace: namespace, group: "apps", resource: resource, subresource: "status", verbs: anything})
+		}
 	}
 	for _, namespace := range []string{"", r.work, "kube-system"} {
 		rights = append(rights, right{namespace: namespace, resource: "configmaps", verbs: []string{"create"}})
@@ -138,6 +153,16 @@ func (r *release) withheld() []right {
 		right{resource: "users", verbs: []string{"impersonate"}},
 		right{namespace: r.work, group: "discovery.k8s.io", resource: "endpointslices", verbs: anything},
 	)
+}
+
+// withheldOfWorkloads is what the operator may not do with workloads in a namespace: anything, unless it restarts
+// them there.
+func (r *release) withheldOfWorkloads(namespace string) []string {
+	everywhere := len(optionsOf(r.objects).Namespaces) == 0
+	if !r.restarts || !everywhere && namespace != r.work {
+		return anything
+	}
+	return []string{"create", "update", "delete", "deletecollection"}
 }
 
 var _ = Describe("the operator's rights", func() {
@@ -164,6 +189,9 @@ var _ = Describe("the operator's rights", func() {
 			{namespace: r.namespace, resource: "secrets", verbs: []string{"patch", "delete", "deletecollection"}},
 			{namespace: "default", resource: "events", verbs: anything},
 		})
+		for _, resource := range workloads {
+			expectDenied(ctx, c, []right{{namespace: "tenant-b", group: "apps", resource: resource, verbs: anything}})
+		}
 	})
 
 	It("end at the signers that it was told to approve", func(ctx SpecContext) {

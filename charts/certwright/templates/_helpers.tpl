@@ -53,3 +53,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   name: {{ include "certwright.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{- /* Where workloads are restarted, as JSON: none for everywhere that the operator works. */ -}}
+{{- define "certwright.restartNamespaces" -}}
+{{- range $namespace := .Values.restartOnRenewal.namespaces -}}
+{{- if and $.Values.namespaces (not (has $namespace $.Values.namespaces)) -}}
+{{- fail (printf "restartOnRenewal.namespaces has %q, which is not among namespaces: no certificates are kept there" $namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson .Values.restartOnRenewal.namespaces -}}
+{{- end -}}
