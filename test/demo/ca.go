@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/certwright/certwright/internal/testkit/acmetest"
 )
@@ -22,7 +23,10 @@ func (w *world) startCA(context.Context) error {
 		return fmt.Errorf("starting the DNS server: %w", err)
 	}
 	w.later(w.dns.Close)
-	if w.ca, err = acmetest.Start(acmetest.Options{DNSServer: w.dns.Addr(), HTTPPort: w.solver.number}); err != nil {
+	if w.ca, err = acmetest.Start(acmetest.Options{
+		DNSServer: w.dns.Addr(), HTTPPort: w.solver.number, RenewAtOnceBelow: time.Minute,
+		Profiles: map[string]acmetest.Profile{defaultProfile: {}, shortProfile: {Validity: shortLife}},
+	}); err != nil {
 		return fmt.Errorf("starting Pebble: %w", err)
 	}
 	w.later(w.ca.Close)

@@ -1,5 +1,5 @@
-// Package main is the demo: a control plane, an ACME CA and the operator on loopback, three Certificates that
-// become Secrets, and a renewal. It shows the operator to people and, with --exit, is a check that all of it
+// Package main is the demo: a control plane, an ACME CA and the operator on loopback, Certificates that become
+// Secrets, a revocation and a renewal. It shows the operator to people and, with --exit, is a check that all of it
 // works on this machine.
 //
 // Nothing imports it. It uses the operator as a program only, as a user with the rights of config/rbac, and
@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	exit := flag.Bool("exit", false, "end after the renewal instead of waiting for Ctrl-C")
+	exit := flag.Bool("exit", false, "end after the last step instead of waiting for Ctrl-C")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q: the only one is --exit\n", flag.Arg(0))
@@ -74,7 +74,7 @@ func run(exit bool) (err error) {
 func (w *world) show(ctx context.Context) error {
 	steps := []func(context.Context) error{
 		w.buildPrograms, w.startControlPlane, w.startCA, w.install, w.startOperator,
-		w.applySamples, w.awaitIssued, w.readBack, w.renew,
+		w.applySamples, w.awaitIssued, w.readBack, w.revoke, w.renewAsSuggested,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

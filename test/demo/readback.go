@@ -16,7 +16,7 @@ import (
 	"github.com/certwright/certwright/internal/pki"
 )
 
-// readBack prints and verifies what is in the Secrets of the three Certificates.
+// readBack prints and verifies what is in the Secrets of the Certificates.
 func (w *world) readBack(ctx context.Context) error {
 	w.out.say("Reading the Secrets back and verifying each with crypto/x509.")
 	for _, crt := range []certificate{selfSigned, byCA, byACME} {
@@ -79,7 +79,7 @@ func (w *world) roots(ctx context.Context, which certificate, own pki.Chain) ([]
 	switch which {
 	case byCA:
 		return w.chain(ctx, privateCA)
-	case byACME:
+	case byACME, shortLived:
 		return parseAll(w.ca.Roots())
 	default:
 		return own[:1], nil

@@ -22,7 +22,7 @@ func (w *world) awaitIssued(ctx context.Context) error {
 	w.out.say("Waiting for the Certificates (private-ca is the certificate of the CA itself).")
 	return w.await(ctx, "Ready=True of every Certificate", func(crt *v1.Certificate) bool {
 		return hasRevision(crt, 1)
-	}, selfSigned, privateCA, byCA, byACME)
+	}, selfSigned, privateCA, byCA, byACME, shortLived)
 }
 
 // hasRevision says whether a Certificate is settled, and for the n-th time.

@@ -83,6 +83,10 @@ type Options struct {
 	RetryAfterAuthz int
 	RetryAfterOrder int
 
+	// RenewAtOnceBelow has certificates with a shorter lifetime renewed at once,
+	// by the CA's suggestion (RFC 9773); zero means none.
+	RenewAtOnceBelow time.Duration
+
 	// CAAIdentities of the directory; empty means pebble.letsencrypt.org.
 	CAAIdentities []string
 
@@ -126,7 +130,7 @@ func Start(options Options) (*Server, error) {
 		return nil, err
 	}
 	server := &Server{CABundle: identity.caPEM, roots: rootsOf(authority)}
-	main, err := serveTLS(options.Address, identity, front.Handler(), false)
+	main, err := serveTLS(options.Address, identity, suggestingAtOnce(front.Handler(), store, options.RenewAtOnceBelow), false)
 	if err != nil {
 		return nil, err
 	}
