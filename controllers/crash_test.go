@@ -2,18 +2,23 @@ package controllers_test
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/operator"
+	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/internal/testkit"
 )
 
@@ -23,6 +28,10 @@ const crashesAtOnce = 4
 // crashScenario is a Certificate whose operator is killed at every call it makes.
 type crashScenario struct {
 	options []func(*operator.Options)
+	// prepare, where it is set, gives an operator that lives something to do first.
+	prepare func(ctx context.Context, c client.Client, namespace string)
+	// only, where it is set, are the calls to die at.
+	only func(testkit.Point) bool
 	// apply creates issuers and the Certificate.
 	apply func(ctx context.Context, c client.Client, namespace string) *v1.Certificate
 	// check insists on what must hold in the end.
@@ -57,13 +66,53 @@ var _ = Describe("an operator that is killed", func() {
 			},
 		})
 	})
+
+	It("between any two steps of a revocation", func() {
+		world := startACME()
+		killEverywhere(crashScenario{
+			options: []func(*operator.Options){world.operator, func(options *operator.Options) { options.HTTP01SolverAddress = "0" }},
+			prepare: func(ctx context.Context, c client.Client, namespace string) {
+				expectReady(ctx, c, world.requestLeaf(ctx, c, namespace))
+			},
+			apply: func(ctx context.Context, c client.Client, namespace string) *v1.Certificate {
+				leaf := certificate(namespace, "leaf", "acme")
+				create(ctx, c, revocationOf(leaf))
+				return leaf
+			},
+			only: func(point testkit.Point) bool {
+				return strings.Contains(point.Label, "revo") || strings.HasSuffix(point.Label, " secrets")
+			},
+			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
+				revocation := revocationOf(crt)
+				g.Expect(c.Get(ctx, client.ObjectKeyFromObject(revocation), revocation)).To(Succeed())
+				g.Expect(condition.IsTrue(revocation.Status.Conditions, v1.ConditionReady)).To(BeTrue())
+				g.Expect(revocation.Status.Certificates).To(HaveLen(1))
+				leaf := targetLeaf(g, ctx, c, crt)
+				g.Expect(pki.FormatSerial(leaf.SerialNumber)).NotTo(Equal(revocation.Status.Certificates[0].Serial), "what is in the Secret is revoked")
+				g.Expect(world.statusAtCA(ctx, leaf)(g)).To(Equal("Valid"))
+				g.Expect(*crt.Status.Revision).To(Equal(2), "renewed more than once")
+			},
+		})
+	})
 })
+
+// targetLeaf is the certificate in the target Secret.
+func targetLeaf(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) *x509.Certificate {
+	secret := &corev1.Secret{}
+	g.Expect(c.Get(ctx, client.ObjectKey{Namespace: crt.Namespace, Name: crt.Spec.SecretName}, secret)).To(Succeed())
+	chain, err := pki.ParseChain(secret.Data[corev1.TLSCertKey], pki.MaxChainBytes)
+	g.Expect(err).NotTo(HaveOccurred())
+	return chain.Leaf()
+}
 
 // killEverywhere records the calls of an operator that lives, and then kills one at each of them.
 func killEverywhere(scenario crashScenario) {
 	GinkgoHelper()
 	recording, _ := scenario.run(nil)
 	points := recording.Points()
+	if scenario.only != nil {
+		points = slices.DeleteFunc(points, func(point testkit.Point) bool { return !scenario.only(point) })
+	}
 	Expect(points).NotTo(BeEmpty())
 	AddReportEntry("points to die at", len(points))
 
@@ -94,6 +143,11 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 	GinkgoHelper()
 	ctx := context.Background()
 	space := newSpace(ctx)
+	if s.prepare != nil {
+		stop := s.start(space.namespace, testkit.NewFaults(nil))
+		s.prepare(ctx, space, space.namespace)
+		stop()
+	}
 	faults = testkit.NewFaults(at)
 	stop := s.start(space.namespace, faults)
 	crt := s.apply(ctx, space, space.namespace)

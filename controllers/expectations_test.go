@@ -136,7 +136,7 @@ func orderStatus(ctx context.Context, s *space, name string) func(Gomega) acmev1
 }
 
 // leftIn are the Secrets that the operator made and that are no Certificate's: staged keys, and what was kept
-// for a clean-up.
+// for a clean-up. What is on record for a revocation is meant to stay.
 func leftIn(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	var certificates v1.CertificateList
 	var managed corev1.SecretList
@@ -146,7 +146,8 @@ func leftIn(ctx context.Context, c client.Client, namespace string) ([]string, e
 	var left []string
 	for i := range managed.Items {
 		isTarget := func(crt v1.Certificate) bool { return crt.Spec.SecretName == managed.Items[i].Name }
-		if !slices.ContainsFunc(certificates.Items, isTarget) {
+		onRecord := managed.Items[i].Labels[names.Label.IssuedRecord] == "true"
+		if !onRecord && !slices.ContainsFunc(certificates.Items, isTarget) {
 			left = append(left, managed.Items[i].Name)
 		}
 	}
