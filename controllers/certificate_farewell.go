@@ -7,11 +7,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/issued"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/pki"
@@ -35,6 +38,9 @@ func (r *CertificateReconciler) farewell(ctx context.Context, crt *v1.Certificat
 	deadline := crt.DeletionTimestamp.Add(farewellDeadline)
 	switch {
 	case err != nil && r.Client.Now().Before(deadline):
+		if told := r.tellFarewell(ctx, crt, err, deadline); told != nil {
+			return told
+		}
 		return outcome.WaitUntil(earliest(r.Client.Now().Add(farewellPause), deadline), v1.ReasonRevoking, "%v", err)
 	case err != nil:
 		r.Events.NotRevoked(crt, fmt.Sprintf("The Certificate goes although certificates of it could not be revoked within %s: %v", farewellDeadline, err))
@@ -43,6 +49,19 @@ func (r *CertificateReconciler) farewell(ctx context.Context, crt *v1.Certificat
 		return err
 	}
 	return r.Client.SetFinalizer(ctx, crt.DeepCopy(), r.Names.RevocationFinalizer, false)
+}
+
+// tellFarewell says on the Certificate what its deletion waits for.
+func (r *CertificateReconciler) tellFarewell(ctx context.Context, crt *v1.Certificate, err error, deadline time.Time) error {
+	told := crt.DeepCopy()
+	told.Status.Conditions = condition.Set(told.Status.Conditions, v1.Condition{
+		Type: v1.ConditionRevoked, Status: metav1.ConditionUnknown, Reason: v1.ReasonRevoking, ObservedGeneration: crt.Generation,
+		Message: fmt.Sprintf("The deletion waits until its certificates are revoked, until %s at the latest: %v", deadline.UTC().Format(timeFormat), err),
+	}, r.Client.Now())
+	if equality.Semantic.DeepEqual(told.Status, crt.Status) {
+		return nil
+	}
+	return r.Client.UpdateStatus(ctx, told)
 }
 
 func earliest(a, b time.Time) time.Time {
