@@ -34,14 +34,14 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
 		return nil, err
 	}
-	issuer, err := r.issuer(ctx, snapshot)
+	issuers, err := r.issuers(ctx, snapshot)
 	if err != nil {
 		return nil, err
 	}
 	if snapshot.Secret, err = r.target(ctx, snapshot); err != nil {
 		return nil, err
 	}
-	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuer)
+	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuers)
 	if snapshot.Key, err = r.key(ctx, snapshot); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (r *CertificateReconciler) target(ctx context.Context, snapshot *issuance.S
 	secret := &corev1.Secret{}
 	err := r.Client.Get(ctx, name, secret)
 	storedBefore := issuance.Revision(crt) > 0 || crt.Status.NotAfter != nil
-	costly := !snapshot.Issuer.Instant && snapshot.Next() == nil
+	costly := snapshot.Next() == nil && !snapshot.AsksInstant()
 	if apierrors.IsNotFound(err) && (storedBefore || costly || issuance.Reuses(crt)) {
 		err = r.Client.Live.Get(ctx, name, secret)
 	}
@@ -156,25 +156,48 @@ func (r *CertificateReconciler) stagedKey(ctx context.Context, crt *v1.Certifica
 	return key, nil
 }
 
-// issuer finds the issuer, nil if it is not there or is none of ours, and puts what a decision needs to know of
-// it into the snapshot.
-func (r *CertificateReconciler) issuer(ctx context.Context, snapshot *issuance.Snapshot) (v1.GenericIssuer, error) {
-	crt := snapshot.Certificate
-	ref := crt.Spec.IssuerRef.WithDefaults(r.Names)
-	if ref.IsExternal(r.Names) {
-		return nil, nil
+// issuers finds the issuers that the Certificate names, in order, and puts what a decision needs to know of them
+// into the snapshot.
+func (r *CertificateReconciler) issuers(ctx context.Context, snapshot *issuance.Snapshot) ([]v1.GenericIssuer, error) {
+	var issuers []v1.GenericIssuer
+	for i, ref := range issuance.Candidates(snapshot.Certificate) {
+		issuer, view, err := r.issuer(ctx, ref.WithDefaults(r.Names), snapshot.Certificate.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		issuers = append(issuers, issuer)
+		if i == 0 {
+			snapshot.Issuer = view
+		} else {
+			snapshot.Fallbacks = append(snapshot.Fallbacks, view)
+		}
 	}
-	issuer, err := getIssuer(ctx, r.Client, ref, crt.Namespace)
+	return issuers, nil
+}
+
+// issuer finds an issuer, nil if it is not there or is none of ours, and what a decision needs to know of it.
+func (r *CertificateReconciler) issuer(ctx context.Context, ref v1.IssuerRef, namespace string) (v1.GenericIssuer, issuance.Issuer, error) {
+	var view issuance.Issuer
+	if ref.IsExternal(r.Names) {
+		return nil, view, nil
+	}
+	issuer, err := getIssuer(ctx, r.Client, ref, namespace)
 	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
-		snapshot.Issuer = issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}
-		return nil, nil
+		return nil, issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, view, err
 	}
-	spec, view := issuer.GetSpec(), &snapshot.Issuer
-	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)
+	spec := issuer.GetSpec()
+	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, namespace)
 	view.Blocked, view.BlockedReason = notReady(issuer, ref), v1.ReasonIssuerNotReady
+	if ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady); view.Blocked != "" && ready != nil &&
+		ready.Status == metav1.ConditionFalse && ready.ObservedGeneration == issuer.GetGeneration() {
+		view.Unable = true
+		if ready.LastTransitionTime != nil {
+			view.UnableSince = ready.LastTransitionTime.Time
+		}
+	}
 	view.SuggestsRenewal = backend.SuggestsRenewal(spec)
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
@@ -182,7 +205,7 @@ func (r *CertificateReconciler) issuer(ctx context.Context, snapshot *issuance.S
 			view.Signer = signer.Chain.Leaf()
 		}
 	}
-	return issuer, nil
+	return issuer, view, nil
 }
 
 // notReady says what an issuer waits for, empty if it is ready.

@@ -55,10 +55,25 @@ func answer(order *acmev1.Order) (*Issued, error) {
 		}
 		return nil, failure
 	case status.Reason != "":
-		return nil, outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+		return nil, pending(order)
 	default:
 		return nil, outcome.WaitFor(ReasonOrderPending, "waiting for Order %q", order.Name)
 	}
+}
+
+// pending is the wait for an Order that says what it waits for. Type is what holds the order up, if anything does,
+// and At when the CA is asked again.
+func pending(order *acmev1.Order) error {
+	status := &order.Status
+	waiting := outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+	if status.Error == nil {
+		return waiting
+	}
+	waiting.Type, waiting.URL = status.Error.Type, status.Error.URL
+	if until := status.NextAttemptTime; until != nil {
+		waiting.At = until.Time
+	}
+	return waiting
 }
 
 func (b *ACME) create(ctx context.Context, request Request) error {

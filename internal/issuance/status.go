@@ -2,7 +2,6 @@ package issuance
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,23 +35,15 @@ func (t *target) withStatus(plan Plan, finding *Finding) Plan {
 		t.ready(status, finding)
 		t.held(status, &plan)
 	case Begin, Continue:
-		if t.quiet(plan) {
+		if plan.Quiet {
 			break
 		}
 		t.ready(status, finding)
 		t.underWay(status, &plan)
 	}
+	t.keepNamed(status)
 	plan.Status = *status
 	return plan
-}
-
-// quiet says whether an attempt is left unmentioned: it will be over in a moment, and a lost one
-// costs nothing.
-func (t *target) quiet(plan Plan) bool {
-	if plan.Action == Begin {
-		return t.Issuer.Instant
-	}
-	return !plan.Recheck.IsZero()
 }
 
 // settled is the status of a certificate that is the right one.
@@ -78,8 +69,10 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 	if plan.Action == Store {
 		revision := t.revisionOf(plan.Request)
 		status.Revision = &revision
+		status.Issuers = t.untold(status.Issuers, plan.Issuer)
+		t.tellPassedOver(status, plan.Issuer)
 	}
-	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: t.upToDate(plan.Issuer)}
 	switch {
 	case !t.Now.Before(leaf.NotAfter):
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1.ReasonExpired
@@ -88,6 +81,16 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 		ready.Message += "; " + plan.Warning
 	}
 	t.set(status, v1.ConditionReady, ready)
+}
+
+// upToDate is the sentence about a certificate that is the right one.
+func (t *target) upToDate(signed v1.IssuerRef) string {
+	const upToDate = "The certificate is up to date and valid"
+	if t.position(signed) <= 0 {
+		return upToDate
+	}
+	return fmt.Sprintf("%s. It is from %s, a fallback: when it is due, %s is asked first again",
+		upToDate, t.describe(signed), t.describe(t.Certificate.Spec.IssuerRef))
 }
 
 // renewalStatus tells when the certificate in the Secret is due, and what the CA said about that. The two
@@ -107,7 +110,7 @@ func timeOrNil(at time.Time) *metav1.Time {
 
 // ready reports what is in the Secret now, whatever is being done about it.
 func (t *target) ready(status *v1.CertificateStatus, finding *Finding) {
-	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: t.upToDate(t.signed)}
 	switch {
 	case finding != nil:
 		ready = v1.Condition{Status: metav1.ConditionFalse, Reason: finding.Reason, Message: finding.Message}
@@ -121,7 +124,7 @@ func (t *target) ready(status *v1.CertificateStatus, finding *Finding) {
 }
 
 func (t *target) held(status *v1.CertificateStatus, plan *Plan) {
-	if !plan.Recheck.IsZero() {
+	if plan.Quiet {
 		// The wait after a failure: everything about it was written with the failure.
 		return
 	}
@@ -140,9 +143,14 @@ func (t *target) underWay(status *v1.CertificateStatus, plan *Plan) {
 		issuance.Step = StepWaitingForRequest
 		message = fmt.Sprintf("CertificateRequest %q: %s", plan.Request.Name, plan.Message)
 	}
-	if !t.Issuer.Instant {
+	status.NextPrivateKeySecretName = nil
+	if !t.IssuerOf(plan.Issuer).Instant {
 		staged := StagedKeyName(t.Certificate, plan.Attempt)
 		status.NextPrivateKeySecretName = &staged
+	}
+	if t.hasFallbacks() {
+		issuance.IssuerRef = &plan.Issuer
+		t.tellPassedOver(status, plan.Issuer)
 	}
 	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionTrue, Reason: plan.Reason, Message: message})
 }
@@ -153,16 +161,11 @@ func (t *target) failed(status *v1.CertificateStatus, plan *Plan) {
 	issuance := t.issuance(status)
 	issuance.Attempt, issuance.Step, issuance.Reason = plan.Attempt, StepWaitingToRetry, plan.Reason
 	issuance.RequestName, issuance.NextAttemptTime = plan.Request.Name, &next
-	issuance.LastError = &v1.Problem{Type: plan.Failure.Type, Detail: plan.Failure.Message, URL: plan.Failure.URL}
-	if issuance.LastError.Type == "" {
-		issuance.LastError.Type = plan.Reason
+	issuance.LastError = plan.problem()
+	if t.hasFallbacks() {
+		issuance.IssuerRef, status.Issuers = &plan.Issuer, plan.issuers
 	}
-	t.set(status, v1.ConditionIssuing, v1.Condition{
-		Status: metav1.ConditionFalse,
-		Reason: plan.Reason,
-		Message: fmt.Sprintf("Attempt %d failed: %s. The next attempt is at %s, or as soon as the spec is edited",
-			plan.Attempt, strings.TrimSuffix(plan.Message, "."), plan.Recheck.Format(time.RFC3339)),
-	})
+	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionFalse, Reason: plan.Reason, Message: t.failedWords(plan)})
 }
 
 func (t *target) issuance(status *v1.CertificateStatus) *v1.CertificateIssuance {
