@@ -44,7 +44,7 @@ type CertificateStatus struct {
 	// +optional
 	LastFailureTime *metav1.Time `json:"lastFailureTime,omitempty"`
 
-	// FailedIssuanceAttempts counts the attempts that failed since the last success.
+	// FailedIssuanceAttempts counts the attempts that failed since the last success, with whichever issuer.
 	// +optional
 	FailedIssuanceAttempts *int `json:"failedIssuanceAttempts,omitempty"`
 

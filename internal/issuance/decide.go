@@ -233,7 +233,7 @@ func (t *target) begin(trigger Finding, last *v1.CertificateRequest) Plan {
 		return Plan{Action: Hold, Reason: trigger.Reason, Message: trigger.Message, Recheck: next.rests, Quiet: true}
 	}
 	if next.Blocked != "" {
-		return Plan{Action: Hold, Reason: next.BlockedReason, Message: next.Blocked, Recheck: t.firstRest()}
+		return t.await(next)
 	}
 	plan := Plan{
 		Action:    Begin,
@@ -249,6 +249,16 @@ func (t *target) begin(trigger Finding, last *v1.CertificateRequest) Plan {
 	}
 	if last != nil {
 		plan.Obsolete = []*v1.CertificateRequest{last}
+	}
+	return plan
+}
+
+// await waits for an issuer to become ready: where another could be asked instead, not for long.
+func (t *target) await(next turn) Plan {
+	plan := Plan{Action: Hold, Reason: next.BlockedReason, Message: next.Blocked, Recheck: t.firstRest()}
+	if t.hasFallbacks() && !next.grace.IsZero() {
+		plan.Message = fmt.Sprintf("%s; unless that changes, the next issuer is asked at %s", next.Blocked, next.grace.UTC().Format(time.RFC3339))
+		plan.Recheck = sooner(plan.Recheck, next.grace)
 	}
 	return plan
 }

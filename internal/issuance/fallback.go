@@ -18,6 +18,9 @@ const (
 	longestHold = 10 * time.Minute
 	// urgentHold is the same for a certificate that has a twentieth of its life left, or less.
 	urgentHold = time.Minute
+	// verdictGrace is how long an issuer that says that it is not ready is waited for all the same: it may be about
+	// to get its Secret, or its CA may be gone for a moment, and a certificate of the next issuer stays for weeks.
+	verdictGrace = time.Minute
 )
 
 // candidate is an issuer that a Certificate names, with what is known of it.
@@ -123,13 +126,14 @@ type turn struct {
 	// rests is until when every issuer rests that could be asked; the candidate is then the one whose rest ends
 	// first.
 	rests time.Time
+	// grace is until when the candidate is waited for, though it is not ready; zero for without end.
+	grace time.Time
 	// passed is why the ones before were passed over, for people.
 	passed []string
 }
 
-// turn is the first candidate that neither rests nor says itself that it cannot sign. One that is not there, or
-// has not said anything yet, is waited for: it may only be a moment late. With little time left it is passed
-// over, too. Where nobody is left, it is the one whose rest ends first; where nobody rests either, the first.
+// turn is the first candidate that neither rests nor has said for a while that it cannot sign. One that is not
+// there, or has not said anything yet, is waited for: it may only be late. With little time left nobody is. Where nobody is left, it is the one whose rest ends first; where nobody rests either, the first.
 func (t *target) turn(issuers []v1.CertificateIssuerStatus) turn {
 	candidates := t.candidates()
 	var passed []string
@@ -142,8 +146,8 @@ func (t *target) turn(issuers []v1.CertificateIssuerStatus) turn {
 			}
 			continue
 		}
-		if c.Blocked == "" || !c.Unable && !t.urgent() {
-			return turn{candidate: c, passed: passed}
+		if until, waits := t.waitsFor(c); waits {
+			return turn{candidate: c, grace: until, passed: passed}
 		}
 		passed = append(passed, c.Blocked)
 	}
@@ -151,6 +155,22 @@ func (t *target) turn(issuers []v1.CertificateIssuerStatus) turn {
 		first.candidate = candidates[0]
 	}
 	return first
+}
+
+// waitsFor says whether an issuer that does not rest is asked, or waited for if it cannot be asked: until a time, zero
+// for without end.
+func (t *target) waitsFor(c candidate) (time.Time, bool) {
+	switch {
+	case c.Blocked == "":
+		return time.Time{}, true
+	case t.urgent():
+		return time.Time{}, false
+	case c.Unable:
+		until := c.UnableSince.Add(verdictGrace)
+		return until, t.Now.Before(until)
+	default:
+		return time.Time{}, true
+	}
 }
 
 // urgent says whether there is little time left.
@@ -292,20 +312,26 @@ func (t *target) untold(issuers []v1.CertificateIssuerStatus, signed v1.IssuerRe
 }
 
 // tellPassedOver writes down which of the issuers before the one that is asked say themselves that they cannot
-// sign. An issuer that has failed already keeps its own error.
+// sign. An issuer that rests keeps the error that it rests for.
 func (t *target) tellPassedOver(status *v1.CertificateStatus, asked v1.IssuerRef) {
 	for i, c := range t.candidates() {
 		if i >= t.position(asked) {
 			return
 		}
-		before := t.issuerStatus(status.Issuers, c.ref)
-		if c.Blocked == "" || before != nil && (before.NextAttemptTime != nil || before.LastError != nil && before.LastError.Detail == c.Blocked) {
+		if c.Blocked == "" || !t.restsUntil(status.Issuers, c.ref).IsZero() {
 			continue
 		}
-		status.Issuers = t.told(status.Issuers, v1.CertificateIssuerStatus{
+		one := v1.CertificateIssuerStatus{
 			IssuerRef: c.ref, LastError: &v1.Problem{Type: c.BlockedReason, Detail: c.Blocked},
 			LastFailureTime: &metav1.Time{Time: t.Now.Truncate(time.Second)}, ObservedGeneration: t.Certificate.Generation,
-		})
+		}
+		if before := t.issuerStatus(status.Issuers, c.ref); before != nil {
+			one.FailedAttempts = before.FailedAttempts
+			if before.LastError != nil && *before.LastError == *one.LastError {
+				continue
+			}
+		}
+		status.Issuers = t.told(status.Issuers, one)
 	}
 }
 

@@ -350,9 +350,13 @@ func TestAttemptsThatAreHeldUp(t *testing.T) {
 		look, rests time.Duration
 	}{
 		"nothing holds it up": {func(*world, *v1.CertificateRequest) {}, time.Hour, false, 0, 0},
-		"a long limit": {func(_ *world, r *v1.CertificateRequest) { waitingRequest(r, "RateLimited", start, start.Add(3*time.Hour)) },
+		"a long limit": {func(_ *world, r *v1.CertificateRequest) {
+			waitingRequest(r, "RateLimited", start, start.Add(3*time.Hour))
+		},
 			10 * time.Second, true, 0, 3 * time.Hour},
-		"a short limit": {func(_ *world, r *v1.CertificateRequest) { waitingRequest(r, "RateLimited", start, start.Add(9*time.Minute)) },
+		"a short limit": {func(_ *world, r *v1.CertificateRequest) {
+			waitingRequest(r, "RateLimited", start, start.Add(9*time.Minute))
+		},
 			10 * time.Second, false, 10 * time.Minute, 0},
 		"a limit without an end, at first": {func(_ *world, r *v1.CertificateRequest) { waitingRequest(r, "ExactSetLimit", start, time.Time{}) },
 			9 * time.Minute, false, 10 * time.Minute, 0},
@@ -515,4 +519,3 @@ func TestSuggestionForAFallbackThatWasJustStored(t *testing.T) {
 		t.Error("the CA's suggestion is lost")
 	}
 }
-
