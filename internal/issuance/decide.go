@@ -327,7 +327,7 @@ func (t *target) proceed(trigger Finding, next *v1.CertificateRequest) Plan {
 		plan.Message = ready.Message
 	}
 	if quiet := next.CreationTimestamp.Add(progressAfter); t.Now.Before(quiet) {
-		plan.Recheck, plan.Quiet = sooner(recheck, quiet), true
+		plan.Recheck, plan.Quiet = quiet, true
 	}
 	return plan
 }

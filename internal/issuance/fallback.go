@@ -392,7 +392,7 @@ func (t *target) patience() time.Duration {
 // result is when to ask again if nothing changes, zero for never.
 func (t *target) givesUp(request *v1.CertificateRequest) (*outcome.Error, time.Time) {
 	held := t.heldUp(request)
-	if held == nil || !t.hasFallbacks() {
+	if held == nil {
 		return nil, time.Time{}
 	}
 	patience := t.patience()

@@ -1,6 +1,7 @@
 package issuance_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,8 +228,11 @@ func TestEditsOfTheIssuers(t *testing.T) {
 		"another order":                   {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{third, second} }, ""},
 		"the one that signed comes first": {func(crt *v1.Certificate) { crt.Spec.IssuerRef, crt.Spec.FallbackIssuerRefs = second, nil }, ""},
 		"the others go":                   {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{second} }, ""},
-		"the one that signed goes":        {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{third} }, v1.ReasonIncorrectIssuer},
-		"all fallbacks go":                {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = nil }, v1.ReasonIncorrectIssuer},
+		"the one that failed goes": {func(crt *v1.Certificate) {
+			crt.Spec.IssuerRef, crt.Spec.FallbackIssuerRefs = second, []v1.IssuerRef{third}
+		}, ""},
+		"the one that signed goes": {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{third} }, v1.ReasonIncorrectIssuer},
+		"all fallbacks go":         {func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = nil }, v1.ReasonIncorrectIssuer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := fallenBack(t)
@@ -243,7 +247,8 @@ func TestEditsOfTheIssuers(t *testing.T) {
 					t.Errorf("asks %q, want the first", plan.Issuer.Name)
 				}
 			}
-			if len(w.Certificate.Spec.FallbackIssuerRefs) == 0 && w.Certificate.Status.Issuers != nil {
+			named := append([]v1.IssuerRef{w.Certificate.Spec.IssuerRef}, w.Certificate.Spec.FallbackIssuerRefs...)
+			if told := w.told(first); told != nil && (len(named) == 1 || !slices.Contains(named, first)) {
 				t.Errorf("status still tells of issuers: %+v", w.Certificate.Status.Issuers)
 			}
 		})
@@ -268,8 +273,13 @@ func TestTriggerByHandWhenAllRest(t *testing.T) {
 	w.ask(first)
 }
 
+// unable is an issuer that has said for long that it is not ready.
+func unable() issuance.Issuer {
+	return issuance.Issuer{Blocked: "its CA expired", BlockedReason: v1.ReasonIssuerNotReady, Unable: true}
+}
+
 func TestIssuersThatAreNotReady(t *testing.T) {
-	unable := issuance.Issuer{Blocked: "its CA expired", BlockedReason: v1.ReasonIssuerNotReady, Unable: true}
+	unable := unable()
 	silent := issuance.Issuer{Blocked: "no word yet", BlockedReason: v1.ReasonIssuerNotReady}
 	absent := issuance.Issuer{Blocked: "it does not exist", BlockedReason: v1.ReasonIssuerNotFound}
 	ready := issuance.Issuer{}
@@ -326,6 +336,97 @@ func TestRestEndsWhileAnIssuerIsWaitedFor(t *testing.T) {
 	w.ask(first)
 }
 
+// An issuer that gets ready ends a wait for the rest of another.
+func TestIssuerGetsReadyWhileTheOthersRest(t *testing.T) {
+	w := newWorld(t, withFallbacks)
+	w.Fallbacks = []issuance.Issuer{unable(), unable()}
+	plan := w.fail(w.ask(first), "")
+	if !plan.Recheck.Equal(start.Add(time.Minute)) || plan.Next != first {
+		t.Errorf("the next attempt is at %s with %q", plan.Recheck, plan.Next.Name)
+	}
+	w.expect(w.decide(), issuance.Hold, v1.ReasonDoesNotExist)
+	w.Fallbacks = []issuance.Issuer{unable(), {}}
+	w.ask(third)
+}
+
+// An issuer that was waited for, and then says no, leaves the others to their rest.
+func TestIssuerThatIsWaitedForSaysNo(t *testing.T) {
+	w := newWorld(t, func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{second} })
+	w.Fallbacks = []issuance.Issuer{{Blocked: "no word yet", BlockedReason: v1.ReasonIssuerNotReady}}
+	w.fail(w.ask(first), "")
+	w.expect(w.decide(), issuance.Hold, v1.ReasonIssuerNotReady)
+	w.Fallbacks = []issuance.Issuer{unable()}
+	plan := w.decide()
+	w.expect(plan, issuance.Hold, v1.ReasonDoesNotExist)
+	if !plan.Recheck.Equal(start.Add(time.Minute)) {
+		t.Errorf("holds until %s", plan.Recheck)
+	}
+}
+
+// An issuer that has just said no may be about to get what it needs.
+func TestFreshVerdictIsWaitedFor(t *testing.T) {
+	w := newWorld(t, withFallbacks)
+	w.Issuer = unable()
+	w.Issuer.UnableSince = start.Add(-time.Second)
+	plan := w.decide()
+	w.expect(plan, issuance.Hold, v1.ReasonIssuerNotReady)
+	if want := start.Add(59 * time.Second); !plan.Recheck.Equal(want) || !strings.Contains(w.condition(v1.ConditionIssuing).Message, "the next issuer is asked at 2026-03-01T12:00:59Z") {
+		t.Errorf("looks again at %s: %s", plan.Recheck, plan.Message)
+	}
+	w.Now = plan.Recheck
+	w.ask(second)
+}
+
+// An issuer that is passed over is told with what it says, once, and whenever it says something else.
+func TestPassedOverIssuersAreTold(t *testing.T) {
+	w := newWorld(t, withFallbacks)
+	w.Issuer, w.Fallbacks = unable(), []issuance.Issuer{{Instant: true}}
+	w.storeAnswer(w.ask(second))
+	told := *w.told(first)
+	if told.LastError.Detail != "its CA expired" || told.NextAttemptTime != nil || told.FailedAttempts != 0 {
+		t.Fatalf("status says of the first: %+v", told)
+	}
+	w.Fallbacks = nil
+	w.Now = w.Certificate.Status.RenewalTime.Time
+	request := w.ask(second)
+	if again := w.told(first); !again.LastFailureTime.Equal(told.LastFailureTime) {
+		t.Errorf("the same is told again: %+v", again)
+	}
+	w.Now = w.Now.Add(time.Minute)
+	w.Issuer.Blocked = "its Secret is gone"
+	w.decide()
+	if again := w.told(first); again.LastError.Detail != "its Secret is gone" || !again.LastFailureTime.Time.Equal(w.Now) {
+		t.Errorf("status still says of the first: %+v", again)
+	}
+	w.Issuer = issuance.Issuer{}
+	w.fail(request, "")
+	w.Issuer = unable()
+	w.ask(third)
+	if count := w.told(second).FailedAttempts; count != 1 {
+		t.Errorf("%d failures of the second", count)
+	}
+}
+
+// What an issuer rests for is not hidden by what it says of itself meanwhile, and its failures still count.
+func TestErrorOfARestIsKept(t *testing.T) {
+	w := newWorld(t, withFallbacks)
+	w.fail(w.ask(first), "")
+	w.Issuer = unable()
+	request := w.ask(second)
+	if told := w.told(first); !strings.Contains(told.LastError.Detail, "the CA says no") {
+		t.Errorf("status says of the first: %+v", told.LastError)
+	}
+	w.Now = start.Add(2 * time.Minute)
+	w.decide()
+	if told := w.told(first); told.LastError.Detail != "its CA expired" || told.FailedAttempts != 1 {
+		t.Errorf("status says of the first after its rest: %+v", told)
+	}
+	w.storeAnswer(request)
+	if told := w.told(first); told.FailedAttempts != 0 {
+		t.Errorf("failures from before the certificate still count: %+v", told)
+	}
+}
+
 // A fallback that says no after all leaves the others to their rest.
 func TestNextIssuerSaysNoAfterAll(t *testing.T) {
 	w := newWorld(t, func(crt *v1.Certificate) { crt.Spec.FallbackIssuerRefs = []v1.IssuerRef{second} })
@@ -366,6 +467,10 @@ func TestAttemptsThatAreHeldUp(t *testing.T) {
 			11 * time.Minute, true, 0, 21 * time.Minute},
 		"an issuer that says no, at first": {func(w *world, _ *v1.CertificateRequest) { w.Issuer = busy }, time.Minute, false, 10 * time.Minute, 0},
 		"an issuer that says no, later":    {func(w *world, _ *v1.CertificateRequest) { w.Issuer = busy }, 10 * time.Minute, true, 0, 20 * time.Minute},
+		"an issuer that said no before it was asked": {func(w *world, _ *v1.CertificateRequest) {
+			w.Issuer = busy
+			w.Issuer.UnableSince = start.Add(-time.Hour)
+		}, time.Minute, false, 10 * time.Minute, 0},
 		"an outage of a CA without a fallback that is ready": {func(w *world, r *v1.CertificateRequest) {
 			waitingRequest(r, "CAUnavailable", start, time.Time{})
 			w.Fallbacks = []issuance.Issuer{busy, {Blocked: "no word yet"}}
@@ -462,6 +567,36 @@ func TestEachIssuerIsKnownByItself(t *testing.T) {
 			t.Errorf("status names the key %v", got)
 		}
 	})
+	t.Run("a key that was staged before is not kept for it", func(t *testing.T) {
+		w := newWorld(t, withFallbacks)
+		w.ask(first)
+		w.Certificate.Spec.DNSNames = []string{"other.example.test"}
+		w.Issuer, w.Fallbacks = unable(), []issuance.Issuer{{Instant: true}}
+		w.ask(second)
+		w.Now = start.Add(time.Minute)
+		w.expect(w.decide(), issuance.Continue, v1.ReasonDoesNotExist)
+		if got := w.Certificate.Status.NextPrivateKeySecretName; got != nil {
+			t.Errorf("status names the key %q", *got)
+		}
+	})
+	t.Run("a fallback that answers at once needs no temporary certificate", func(t *testing.T) {
+		w := newWorld(t, withFallbacks, func(crt *v1.Certificate) {
+			crt.Annotations = map[string]string{names.Annotation.IssueTemporaryCertificate: "true"}
+		})
+		w.Issuer, w.Fallbacks = unable(), []issuance.Issuer{{Instant: true}}
+		if plan := w.decide(); plan.Action != issuance.Begin || plan.Temporary {
+			t.Errorf("decided %s, temporary: %t", plan.Action, plan.Temporary)
+		}
+	})
+	t.Run("a lost key of a fallback that answers at once is no failure", func(t *testing.T) {
+		w := newWorld(t, withFallbacks)
+		w.fail(w.ask(first), "")
+		w.Fallbacks = []issuance.Issuer{{Instant: true}}
+		request := w.ask(second)
+		w.Key = nil
+		w.conclude(request, metav1.ConditionFalse, v1.ReasonFailed, "needs the request's private key")
+		w.expect(w.decide(), issuance.Begin, v1.ReasonKeyLost)
+	})
 	t.Run("the key of the CA that signed", func(t *testing.T) {
 		w := fallenBack(t)
 		otherSigner(w)
@@ -501,6 +636,29 @@ func TestSourceWithoutAnnotations(t *testing.T) {
 	w.expect(plan, issuance.Keep, v1.ReasonReady)
 	if plan.Issuer != second || w.SignedBy() != -1 {
 		t.Errorf("kept as %q's, signed by number %d", plan.Issuer.Name, w.SignedBy())
+	}
+}
+
+// A Secret from a backup says itself which issuer signed.
+func TestSourceWithoutRequests(t *testing.T) {
+	w := fallenBack(t)
+	w.Requests, w.Certificate.Status = nil, v1.CertificateStatus{}
+	plan := w.decide()
+	w.expect(plan, issuance.Keep, v1.ReasonReady)
+	if !plan.Issuer.SameAs(second, names) {
+		t.Errorf("kept as %q's", plan.Issuer.Name)
+	}
+}
+
+// An attempt with an issuer that the spec does not name any more is not gone on with.
+func TestAttemptEndsWithItsIssuer(t *testing.T) {
+	w := newWorld(t, withFallbacks)
+	w.ask(first)
+	w.Certificate.Spec.IssuerRef.Name = "other"
+	plan := w.decide()
+	w.expect(plan, issuance.Begin, v1.ReasonDoesNotExist)
+	if plan.Attempt != 2 || plan.Issuer.Name != "other" {
+		t.Errorf("attempt %d with %q", plan.Attempt, plan.Issuer.Name)
 	}
 }
 
