@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -177,35 +178,47 @@ func (r *CertificateReconciler) issuers(ctx context.Context, snapshot *issuance.
 
 // issuer finds an issuer, nil if it is not there or is none of ours, and what a decision needs to know of it.
 func (r *CertificateReconciler) issuer(ctx context.Context, ref v1.IssuerRef, namespace string) (v1.GenericIssuer, issuance.Issuer, error) {
-	var view issuance.Issuer
 	if ref.IsExternal(r.Names) {
-		return nil, view, nil
+		return nil, issuance.Issuer{}, nil
 	}
 	issuer, err := getIssuer(ctx, r.Client, ref, namespace)
 	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
 		return nil, issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
 	}
 	if err != nil {
-		return nil, view, err
+		return nil, issuance.Issuer{}, err
 	}
+	return issuer, r.view(issuer, ref, namespace), nil
+}
+
+// view is what a decision needs to know of an issuer.
+func (r *CertificateReconciler) view(issuer v1.GenericIssuer, ref v1.IssuerRef, namespace string) issuance.Issuer {
 	spec := issuer.GetSpec()
-	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, namespace)
-	view.Blocked, view.BlockedReason = notReady(issuer, ref), v1.ReasonIssuerNotReady
-	if ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady); view.Blocked != "" && ready != nil &&
-		ready.Status == metav1.ConditionFalse && ready.ObservedGeneration == issuer.GetGeneration() {
-		view.Unable = true
-		if ready.LastTransitionTime != nil {
-			view.UnableSince = ready.LastTransitionTime.Time
-		}
+	view := issuance.Issuer{
+		Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, namespace),
+		Blocked: notReady(issuer, ref), BlockedReason: v1.ReasonIssuerNotReady,
+		SuggestsRenewal: backend.SuggestsRenewal(spec),
 	}
-	view.SuggestsRenewal = backend.SuggestsRenewal(spec)
+	view.Unable, view.UnableSince = saysNo(issuer)
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
 		if signer, err := r.Signers.Get(backend.IssuerOwner(issuer), secretOf(issuer, r.ClusterResourceNamespace, spec.CA.SecretName)); err == nil {
 			view.Signer = signer.Chain.Leaf()
 		}
 	}
-	return issuer, view, nil
+	return view
+}
+
+// saysNo says whether an issuer has looked at its present spec and is not ready, and since when it is not.
+func saysNo(issuer v1.GenericIssuer) (bool, time.Time) {
+	ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse || ready.ObservedGeneration != issuer.GetGeneration() {
+		return false, noTime
+	}
+	if ready.LastTransitionTime == nil {
+		return true, noTime
+	}
+	return true, ready.LastTransitionTime.Time
 }
 
 // notReady says what an issuer waits for, empty if it is ready.

@@ -15,6 +15,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/backend"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/testkit"
@@ -198,6 +199,29 @@ var _ = Describe("a Certificate with a fallback, whose first CA", func() {
 		edit(ctx, s, crt, func() { fallingBackTo("second")(crt) })
 		expectReady(ctx, s, crt)
 		expectFrom(ctx, s, crt, "second")
+	})
+
+	It("is not asked for what it would limit gets it from the fallback, when a person had time to lift that", func(ctx SpecContext) {
+		moved := ahead()
+		world := startACME()
+		startOperator(s.namespace, world.operator, moved.operator)
+		first := world.issuerNamed(s.namespace, "first", byHTTP())
+		first.Spec.ACME.Limits = &v1.ACMELimits{ExactSetPerWeek: new(int32(1))}
+		create(ctx, s, first, world.another().issuerNamed(s.namespace, "second", byHTTP()))
+		crt := issue(ctx, s, certificate(s.namespace, "web", "first", withNames("web.example.test"), fallingBackTo("second")))
+		expectFrom(ctx, s, crt, "first")
+		trigger(ctx, s, crt)
+		Eventually(func(g Gomega) {
+			request := &v1.CertificateRequest{}
+			g.Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "web-2"}, request)).To(Succeed())
+			g.Expect(request.Status.Waiting).To(HaveField("Reason", backend.ReasonExactSetLimit))
+		}).Should(Succeed())
+		moved.ahead.Add(int64(10 * time.Minute))
+		look(ctx, s, crt, "nobody lifted it")
+		Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
+		expectReady(ctx, s, crt)
+		expectFrom(ctx, s, crt, "second")
+		Expect(crt.Status.Issuers).To(HaveExactElements(issuerFailed("first", backend.ReasonExactSetLimit)))
 	})
 
 	It("refuses gets it at once from the fallback, and both that refuse are asked later and later", func(ctx SpecContext) {

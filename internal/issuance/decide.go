@@ -244,7 +244,7 @@ func (t *target) begin(trigger Finding, last *v1.CertificateRequest) Plan {
 		Quiet:     next.Instant,
 		Temporary: t.wantsTemporary(next.Issuer),
 	}
-	if len(next.passed) > 0 {
+	if len(next.passed) > 0 && !t.saysWhoIsNext(trigger) {
 		plan.Message = fmt.Sprintf("%s; %s is asked: %s", trigger.Message, t.describe(next.ref), strings.Join(next.passed, "; "))
 	}
 	if last != nil {
@@ -310,7 +310,7 @@ func (t *target) recorded(request *v1.CertificateRequest) bool {
 	if issuance == nil || issuance.Attempt != attempt {
 		return issuance != nil && issuance.Attempt > attempt
 	}
-	return issuance.Step == StepWaitingToRetry || issuance.Step == StepWaitingForIssuer
+	return issuance.Step == StepWaitingToRetry || issuance.Step == StepWaitingForIssuer || issuance.Step == StepAskingNextIssuer
 }
 
 func (t *target) proceed(trigger Finding, next *v1.CertificateRequest) Plan {

@@ -208,7 +208,7 @@ func (t *target) waitsAfterFailure() bool {
 	if status.Issuance == nil {
 		return false
 	}
-	if status.Issuance.Step == StepWaitingForIssuer {
+	if status.Issuance.Step == StepWaitingForIssuer || status.Issuance.Step == StepAskingNextIssuer {
 		return true
 	}
 	issuing := condition.Get(status.Conditions, v1.ConditionIssuing)
@@ -446,6 +446,13 @@ func (t *target) nextWords(plan *Plan) string {
 	default:
 		return t.describe(plan.Next) + " is asked next"
 	}
+}
+
+// saysWhoIsNext says whether a trigger is what was told when the attempt before failed.
+func (t *target) saysWhoIsNext(trigger Finding) bool {
+	status := &t.Certificate.Status
+	issuing := condition.Get(status.Conditions, v1.ConditionIssuing)
+	return status.Issuance != nil && status.Issuance.Step == StepAskingNextIssuer && issuing != nil && issuing.Message == trigger.Message
 }
 
 // failedWords is the sentence about an attempt that failed.

@@ -278,6 +278,27 @@ func unable() issuance.Issuer {
 	return issuance.Issuer{Blocked: "its CA expired", BlockedReason: v1.ReasonIssuerNotReady, Unable: true}
 }
 
+// What a person asks for by hand is asked of the next issuer too, although the certificate is not due.
+func TestTriggerByHandIsPassedOn(t *testing.T) {
+	for name, issuer := range map[string]issuance.Issuer{"an issuer that takes its time": {}, "an issuer that answers at once": {Instant: true}} {
+		t.Run(name, func(t *testing.T) {
+			w := issued(t, withFallbacks)
+			w.Issuer = issuer
+			w.trigger()
+			w.fail(w.ask(first), "")
+			if step := w.Certificate.Status.Issuance.Step; step != issuance.StepAskingNextIssuer {
+				t.Errorf("the step is %s", step)
+			}
+			request := w.ask(second)
+			if got := w.condition(v1.ConditionIssuing); got.Reason != v1.ReasonManuallyTriggered || strings.Count(got.Message, `"second" is asked`) != 1 {
+				t.Errorf("Issuing says %s: %s", got.Reason, got.Message)
+			}
+			w.storeAnswer(request)
+			w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
+		})
+	}
+}
+
 func TestIssuersThatAreNotReady(t *testing.T) {
 	unable := unable()
 	silent := issuance.Issuer{Blocked: "no word yet", BlockedReason: v1.ReasonIssuerNotReady}

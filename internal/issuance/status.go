@@ -14,6 +14,7 @@ import (
 const (
 	StepWaitingForIssuer  = "WaitingForIssuer"
 	StepWaitingToRetry    = "WaitingToRetry"
+	StepAskingNextIssuer  = "AskingNextIssuer"
 	StepRequesting        = "Requesting"
 	StepWaitingForRequest = "WaitingForRequest"
 )
@@ -165,7 +166,15 @@ func (t *target) failed(status *v1.CertificateStatus, plan *Plan) {
 	if t.hasFallbacks() {
 		issuance.IssuerRef, status.Issuers = &plan.Issuer, plan.issuers
 	}
-	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionFalse, Reason: plan.Reason, Message: t.failedWords(plan)})
+	issuing := v1.Condition{Status: metav1.ConditionFalse, Reason: plan.Reason, Message: t.failedWords(plan)}
+	if plan.Next != (v1.IssuerRef{}) && !plan.Recheck.After(t.Now) {
+		issuance.Step = StepAskingNextIssuer
+		// What was asked for by hand is asked for as long as there is an issuer to ask.
+		if before := condition.Get(status.Conditions, v1.ConditionIssuing); before != nil && before.Status == metav1.ConditionTrue {
+			issuing.Status, issuing.Reason = before.Status, before.Reason
+		}
+	}
+	t.set(status, v1.ConditionIssuing, issuing)
 }
 
 func (t *target) issuance(status *v1.CertificateStatus) *v1.CertificateIssuance {
