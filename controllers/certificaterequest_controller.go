@@ -225,9 +225,12 @@ func waitingFor(before *v1.CertificateRequestWaiting, failure *outcome.Error, no
 	waiting := &v1.CertificateRequestWaiting{Reason: failure.Type, URL: failure.URL, Since: metav1.NewTime(now.Truncate(time.Second))}
 	if before != nil && before.Reason == waiting.Reason {
 		waiting.Since = before.Since
+		if failure.At.IsZero() || before.Until != nil && before.Until.Time.Equal(failure.At) {
+			waiting.Until = before.Until
+			return waiting
+		}
 	}
-	known := before != nil && before.Until != nil && before.Until.Time.Equal(failure.At)
-	if known || !failure.At.IsZero() && (waiting.Reason != orderflow.ReasonCAUnavailable || failure.At.Sub(now) > longestOwnPace) {
+	if !failure.At.IsZero() && (waiting.Reason != orderflow.ReasonCAUnavailable || failure.At.Sub(now) > longestOwnPace) {
 		waiting.Until = &metav1.Time{Time: failure.At}
 	}
 	return waiting

@@ -21,6 +21,11 @@ func TestWaitingFor(t *testing.T) {
 		wait.Type = reason
 		return wait
 	}
+	heldFor := func(reason string) *outcome.Error {
+		wait := outcome.WaitFor(backend.ReasonOrderPending, "it waits")
+		wait.Type = reason
+		return wait
+	}
 	told := func(reason string, since, until time.Duration) *v1.CertificateRequestWaiting {
 		waiting := &v1.CertificateRequestWaiting{Reason: reason, Since: metav1.NewTime(now.Add(since))}
 		if until != 0 {
@@ -40,6 +45,7 @@ func TestWaitingFor(t *testing.T) {
 		"an outage that is met again":      {told(outage, -time.Hour, 0), held(outage, 15*time.Minute), told(outage, -time.Hour, 0)},
 		"an outage that the CA names":      {nil, held(outage, time.Hour), told(outage, 0, time.Hour)},
 		"the same a moment before it ends": {told(outage, -time.Hour, time.Minute), held(outage, time.Minute), told(outage, -time.Hour, time.Minute)},
+		"the same when its end has come":   {told(limit, -time.Hour, -time.Second), heldFor(limit), told(limit, -time.Hour, -time.Second)},
 		"an outage after a limit":          {told(limit, -time.Hour, 0), held(outage, time.Minute), told(outage, 0, 0)},
 		"an Order that goes on":            {told(limit, -time.Hour, time.Minute), held("", time.Minute), nil},
 		"a certificate":                    {told(limit, -time.Hour, time.Minute), nil, nil},

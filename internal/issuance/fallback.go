@@ -133,7 +133,8 @@ type turn struct {
 }
 
 // turn is the first candidate that neither rests nor has said for a while that it cannot sign. One that is not
-// there, or has not said anything yet, is waited for: it may only be late. With little time left nobody is. Where nobody is left, it is the one whose rest ends first; where nobody rests either, the first.
+// there, or has not said anything yet, is waited for: it may only be late. With little time left nobody is. Where
+// nobody is left, it is the one whose rest ends first; where nobody rests either, the first.
 func (t *target) turn(issuers []v1.CertificateIssuerStatus) turn {
 	candidates := t.candidates()
 	var passed []string
