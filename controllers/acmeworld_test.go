@@ -96,11 +96,31 @@ func (w *acmeWorld) operator(options *operator.Options) {
 	options.DNS01Nameservers, options.DNS01NameserversOnly = []string{w.dns.Addr()}, true
 }
 
+// another is a second CA that validates in the same way.
+func (w *acmeWorld) another(change ...func(*acmetest.Options)) *acmeWorld {
+	GinkgoHelper()
+	other := *w
+	other.options.Address = freeAddress()
+	for _, f := range change {
+		f(&other.options)
+	}
+	var err error
+	other.ca, err = acmetest.Start(other.options)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(other.ca.Close)
+	return &other
+}
+
 // issuer is an ACME issuer of the world's CA with these solvers.
 func (w *acmeWorld) issuer(namespace string, solvers ...v1.ACMESolver) *v1.Issuer {
-	return issuer(namespace, "acme", v1.IssuerSpec{ACME: &v1.ACMEIssuer{
+	return w.issuerNamed(namespace, "acme", solvers...)
+}
+
+// issuerNamed is an issuer of another name, with an account of its own.
+func (w *acmeWorld) issuerNamed(namespace, name string, solvers ...v1.ACMESolver) *v1.Issuer {
+	return issuer(namespace, name, v1.IssuerSpec{ACME: &v1.ACMEIssuer{
 		Server: w.ca.DirectoryURL, CABundle: w.ca.CABundle, Email: "admin@example.test",
-		PrivateKeySecretRef: v1.SecretKeySelector{Name: "acme-account"}, Solvers: solvers,
+		PrivateKeySecretRef: v1.SecretKeySelector{Name: name + "-account"}, Solvers: solvers,
 	}})
 }
 

@@ -33,12 +33,12 @@ func (r *CertificateReconciler) begin(ctx context.Context, snapshot *issuance.Sn
 		return outcome.Invalidf(v1.ReasonInvalidSpec, "making the certificate signing request: %v", err)
 	}
 	if plan.Temporary {
-		if err := r.storeTemporary(ctx, snapshot, key); err != nil {
+		if err := r.storeTemporary(ctx, snapshot, plan, key); err != nil {
 			return err
 		}
 	}
 	request := r.newRequest(snapshot, plan, csr)
-	if snapshot.Issuer.Instant {
+	if snapshot.IssuerOf(plan.Issuer).Instant {
 		r.Keyring.Put(pki.PublicKeyID(key.Public()), key)
 	} else if err := r.stage(ctx, snapshot, plan.Attempt, key); err != nil {
 		return r.moveOn(ctx, snapshot, plan, err)
@@ -68,7 +68,7 @@ func (r *CertificateReconciler) newRequest(snapshot *issuance.Snapshot, plan *is
 	annotations := r.Copied.Select(crt.Annotations)
 	annotations[r.Names.Annotation.CertificateName] = crt.Name
 	annotations[r.Names.Annotation.CertificateRevision] = strconv.Itoa(issuance.Revision(crt) + 1)
-	if !snapshot.Issuer.Instant {
+	if !snapshot.IssuerOf(plan.Issuer).Instant {
 		annotations[r.Names.Annotation.PrivateKeySecretName] = issuance.StagedKeyName(crt, plan.Attempt)
 	}
 	return &v1.CertificateRequest{
@@ -80,7 +80,7 @@ func (r *CertificateReconciler) newRequest(snapshot *issuance.Snapshot, plan *is
 			OwnerReferences: r.ownedBy(crt),
 		},
 		Spec: v1.CertificateRequestSpec{
-			IssuerRef: crt.Spec.IssuerRef,
+			IssuerRef: plan.Issuer,
 			Request:   csr,
 			Duration:  crt.Spec.Duration,
 			IsCA:      crt.Spec.IsCA,
@@ -163,7 +163,7 @@ func (r *CertificateReconciler) store(ctx context.Context, snapshot *issuance.Sn
 		return err
 	}
 	layout := kube.Layout{
-		Names: r.Names, Certificate: snapshot.Certificate, Pair: plan.Pair, Issued: plan.Action == issuance.Store, Note: note,
+		Names: r.Names, Certificate: snapshot.Certificate, Pair: plan.Pair, Issuer: plan.Issuer, Issued: plan.Action == issuance.Store, Note: note,
 		Owned: r.OwnSecrets, JKSPassword: passwords[jks], PKCS12Password: passwords[pkcs12],
 	}
 	secret, changed, err := layout.Apply(snapshot.Secret)
@@ -205,12 +205,12 @@ func (r *CertificateReconciler) meetExisting(ctx context.Context, snapshot *issu
 
 // storeTemporary puts a throwaway certificate for the attempt's key into the Secret, for software
 // that does not start without one.
-func (r *CertificateReconciler) storeTemporary(ctx context.Context, snapshot *issuance.Snapshot, key crypto.Signer) error {
+func (r *CertificateReconciler) storeTemporary(ctx context.Context, snapshot *issuance.Snapshot, begun *issuance.Plan, key crypto.Signer) error {
 	chain, err := pki.TemporaryCertificate(issuance.RequestSpec(snapshot.Certificate), key, snapshot.Now)
 	if err != nil {
 		return outcome.Invalidf(v1.ReasonInvalidSpec, "making the temporary certificate: %v", err)
 	}
-	plan := &issuance.Plan{Action: issuance.Store, Pair: &issuance.Pair{Key: key, Chain: chain}}
+	plan := &issuance.Plan{Action: issuance.Store, Issuer: begun.Issuer, Pair: &issuance.Pair{Key: key, Chain: chain}}
 	return r.store(ctx, snapshot, plan)
 }
 

@@ -137,13 +137,13 @@ func (r *CertificateReconciler) tell(snapshot *issuance.Snapshot, plan *issuance
 	crt := snapshot.Certificate
 	switch plan.Action {
 	case issuance.Store:
-		r.Events.Issued(crt, crt.Spec.SecretName, *plan.Status.Revision)
-		r.Metrics.Issued(crt.Spec.IssuerRef.WithDefaults(r.Names), r.Client.Now().Sub(plan.Request.CreationTimestamp.Time))
+		r.Events.Issued(crt, crt.Spec.SecretName, *plan.Status.Revision, r.fallbackOf(crt, plan.Issuer))
+		r.Metrics.Issued(plan.Issuer.WithDefaults(r.Names), r.Client.Now().Sub(plan.Request.CreationTimestamp.Time))
 	case issuance.Fail:
-		r.Events.Failed(crt, plan.Reason, plan.Message)
-		r.Metrics.Failed(crt.Spec.IssuerRef.WithDefaults(r.Names))
+		r.Events.Failed(crt, plan.Reason, plan.Told)
+		r.Metrics.Failed(plan.Issuer.WithDefaults(r.Names))
 	case issuance.Hold:
-		if plan.Recheck.IsZero() && plan.Reason != v1.ReasonIssuerNotReady {
+		if !plan.Quiet && plan.Reason != v1.ReasonIssuerNotReady {
 			r.Events.Refused(crt, plan.Reason, plan.Message)
 		}
 	case issuance.Keep, issuance.Begin, issuance.Continue:
@@ -163,4 +163,12 @@ func (r *CertificateReconciler) tellRevoked(crt *v1.Certificate, plan *issuance.
 	if now != nil && (before == nil || before.Message != now.Message) {
 		r.Events.Revoked(crt, now.Message)
 	}
+}
+
+// fallbackOf describes an issuer that a Certificate names as a fallback, empty for the one that it names first.
+func (r *CertificateReconciler) fallbackOf(crt *v1.Certificate, issuer v1.IssuerRef) string {
+	if issuer.SameAs(crt.Spec.IssuerRef, r.Names) {
+		return ""
+	}
+	return describeRef(issuer.WithDefaults(r.Names))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,14 +35,14 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
 		return nil, err
 	}
-	issuer, err := r.issuer(ctx, snapshot)
+	issuers, err := r.issuers(ctx, snapshot)
 	if err != nil {
 		return nil, err
 	}
 	if snapshot.Secret, err = r.target(ctx, snapshot); err != nil {
 		return nil, err
 	}
-	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuer)
+	snapshot.RenewalInfo = r.renewalInfo(ctx, snapshot, issuers)
 	if snapshot.Revocations, err = r.revocations(ctx, crt); err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (r *CertificateReconciler) target(ctx context.Context, snapshot *issuance.S
 	secret := &corev1.Secret{}
 	err := r.Client.Get(ctx, name, secret)
 	storedBefore := issuance.Revision(crt) > 0 || crt.Status.NotAfter != nil
-	costly := !snapshot.Issuer.Instant && snapshot.Next() == nil
+	costly := snapshot.Next() == nil && !snapshot.AsksInstant()
 	if apierrors.IsNotFound(err) && (storedBefore || costly || issuance.Reuses(crt)) {
 		err = r.Client.Live.Get(ctx, name, secret)
 	}
@@ -166,36 +167,71 @@ func (r *CertificateReconciler) stagedKey(ctx context.Context, crt *v1.Certifica
 	return key, nil
 }
 
-// issuer finds the issuer, nil if it is not there or is none of ours, and puts what a decision needs to know of
-// it into the snapshot.
-func (r *CertificateReconciler) issuer(ctx context.Context, snapshot *issuance.Snapshot) (v1.GenericIssuer, error) {
-	crt := snapshot.Certificate
-	ref := crt.Spec.IssuerRef.WithDefaults(r.Names)
-	if ref.IsExternal(r.Names) {
-		return nil, nil
+// issuers finds the issuers that the Certificate names, in order, and puts what a decision needs to know of them
+// into the snapshot.
+func (r *CertificateReconciler) issuers(ctx context.Context, snapshot *issuance.Snapshot) ([]v1.GenericIssuer, error) {
+	var issuers []v1.GenericIssuer
+	for i, ref := range issuance.Candidates(snapshot.Certificate) {
+		issuer, view, err := r.issuer(ctx, ref.WithDefaults(r.Names), snapshot.Certificate.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		issuers = append(issuers, issuer)
+		if i == 0 {
+			snapshot.Issuer = view
+		} else {
+			snapshot.Fallbacks = append(snapshot.Fallbacks, view)
+		}
 	}
-	issuer, err := getIssuer(ctx, r.Client, ref, crt.Namespace)
+	return issuers, nil
+}
+
+// issuer finds an issuer, nil if it is not there or is none of ours, and what a decision needs to know of it.
+func (r *CertificateReconciler) issuer(ctx context.Context, ref v1.IssuerRef, namespace string) (v1.GenericIssuer, issuance.Issuer, error) {
+	if ref.IsExternal(r.Names) {
+		return nil, issuance.Issuer{}, nil
+	}
+	issuer, err := getIssuer(ctx, r.Client, ref, namespace)
 	if failure := outcome.From(err); failure != nil && failure.Kind != outcome.Retry && !failure.Momentary {
-		snapshot.Issuer = issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}
-		return nil, nil
+		return nil, issuance.Issuer{BlockedReason: failure.Reason, Blocked: failure.Message}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, issuance.Issuer{}, err
 	}
-	spec, view := issuer.GetSpec(), &snapshot.Issuer
-	view.Instant = (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, crt.Namespace)
-	view.Blocked, view.BlockedReason = notReady(issuer, ref), v1.ReasonIssuerNotReady
-	view.SuggestsRenewal, view.Revokes = backend.SuggestsRenewal(spec), backend.CanRevoke(spec)
+	return issuer, r.view(issuer, ref, namespace), nil
+}
+
+// view is what a decision needs to know of an issuer.
+func (r *CertificateReconciler) view(issuer v1.GenericIssuer, ref v1.IssuerRef, namespace string) issuance.Issuer {
+	spec := issuer.GetSpec()
+	view := issuance.Issuer{
+		Instant: (spec.SelfSigned != nil || spec.CA != nil) && r.Approver.Approves(ref, namespace),
+		Blocked: notReady(issuer, ref), BlockedReason: v1.ReasonIssuerNotReady,
+		SuggestsRenewal: backend.SuggestsRenewal(spec), Revokes: backend.CanRevoke(spec),
+	}
 	if account := issuer.GetStatus().ACME; account != nil {
 		view.Account = account.URI
 	}
+	view.Unable, view.UnableSince = saysNo(issuer)
 	if spec.CA != nil {
 		// A signer that cannot be read is the issuer's trouble, told on its own status.
 		if signer, err := r.Signers.Get(backend.IssuerOwner(issuer), secretOf(issuer, r.ClusterResourceNamespace, spec.CA.SecretName)); err == nil {
 			view.Signer = signer.Chain.Leaf()
 		}
 	}
-	return issuer, nil
+	return view
+}
+
+// saysNo says whether an issuer has looked at its present spec and is not ready, and since when it is not.
+func saysNo(issuer v1.GenericIssuer) (bool, time.Time) {
+	ready := condition.Get(issuer.GetStatus().Conditions, v1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse || ready.ObservedGeneration != issuer.GetGeneration() {
+		return false, noTime
+	}
+	if ready.LastTransitionTime == nil {
+		return true, noTime
+	}
+	return true, ready.LastTransitionTime.Time
 }
 
 // notReady says what an issuer waits for, empty if it is ready.

@@ -70,13 +70,13 @@ func (r *CertificateReconciler) rememberKept(ctx context.Context, snapshot *issu
 
 // recordToStore is the record of the certificate that a plan stores, nil if there is none to make.
 func (r *CertificateReconciler) recordToStore(snapshot *issuance.Snapshot, plan *issuance.Plan) *issued.Record {
-	if plan.Action != issuance.Store || plan.Request == nil || !snapshot.Issuer.Revokes {
+	crt, issuer := snapshot.Certificate, snapshot.IssuerOf(plan.Issuer)
+	if plan.Action != issuance.Store || plan.Request == nil || !issuer.Revokes {
 		return nil
 	}
-	crt := snapshot.Certificate
 	return &issued.Record{
 		Certificate: types.NamespacedName{Namespace: crt.Namespace, Name: crt.Name},
-		Issuer:      crt.Spec.IssuerRef.WithDefaults(r.Names), Account: snapshot.Issuer.Account, Leaf: plan.Pair.Chain.Leaf(),
+		Issuer:      plan.Issuer.WithDefaults(r.Names), Account: issuer.Account, Leaf: plan.Pair.Chain.Leaf(),
 	}
 }
 

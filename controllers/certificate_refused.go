@@ -21,7 +21,7 @@ func (r *CertificateReconciler) explain(ctx context.Context, snapshot *issuance.
 	}
 	begun, obsolete := plan.Action == issuance.Begin, plan.Obsolete
 	if begun {
-		*plan = issuance.Abandon(snapshot, plan.Attempt, refused)
+		*plan = issuance.Abandon(snapshot, plan, refused)
 		plan.Obsolete = obsolete
 	} else {
 		*plan = issuance.Refuse(snapshot, refused.Reason, refused.Message)

@@ -14,26 +14,28 @@ import (
 // suggestTimeout is how long the report of a new certificate waits for what its CA says about it.
 const suggestTimeout = 3 * time.Second
 
-// renewalInfo asks the CA about the certificate in the target Secret, if that is the CA it came from.
-func (r *CertificateReconciler) renewalInfo(ctx context.Context, snapshot *issuance.Snapshot, issuer v1.GenericIssuer) *issuance.RenewalInfo {
-	if !snapshot.Issuer.SuggestsRenewal || snapshot.Secret == nil || !snapshot.CameFromIssuer() {
+// renewalInfo asks the CA that the certificate in the target Secret came from about it, if it is the CA of an issuer
+// that the Certificate names.
+func (r *CertificateReconciler) renewalInfo(ctx context.Context, snapshot *issuance.Snapshot, issuers []v1.GenericIssuer) *issuance.RenewalInfo {
+	signed := snapshot.SignedBy()
+	if signed < 0 || !snapshot.IssuerOf(issuance.Candidates(snapshot.Certificate)[signed]).SuggestsRenewal {
 		return nil
 	}
 	chain, err := pki.ParseChain(snapshot.Secret.Data[corev1.TLSCertKey], pki.MaxChainBytes)
 	if err != nil {
 		return nil
 	}
-	return r.RenewalInfos.Get(ctx, snapshot.Certificate, issuer, chain.Leaf())
+	return r.RenewalInfos.Get(ctx, snapshot.Certificate, issuers[signed], chain.Leaf())
 }
 
 // suggest asks the CA about a certificate that has just been stored, and puts the answer into the plan's
 // status. Without one in time, a later pass asks again.
 func (r *CertificateReconciler) suggest(ctx context.Context, snapshot *issuance.Snapshot, plan *issuance.Plan) {
-	if !snapshot.Issuer.SuggestsRenewal {
+	if !snapshot.IssuerOf(plan.Issuer).SuggestsRenewal {
 		return
 	}
 	crt := snapshot.Certificate
-	issuer, err := getIssuer(ctx, r.Client, crt.Spec.IssuerRef.WithDefaults(r.Names), crt.Namespace)
+	issuer, err := getIssuer(ctx, r.Client, plan.Issuer.WithDefaults(r.Names), crt.Namespace)
 	if err != nil {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/internal/report"
@@ -186,6 +187,7 @@ func (r *CertificateRequestReconciler) readyIssuer(ctx context.Context, ref v1.I
 // conclude puts the outcome into the status.
 func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, status *v1.CertificateRequestStatus, answer *backend.Issued, err error) {
 	failure := outcome.From(err)
+	status.Waiting = waitingFor(cr.Status.Waiting, failure, r.Client.Now())
 	ready := v1.Condition{Type: v1.ConditionReady, Status: metav1.ConditionFalse, ObservedGeneration: cr.Generation}
 	switch {
 	case failure == nil:
@@ -209,6 +211,29 @@ func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, statu
 		ready.Reason, ready.Message = v1.ReasonPending, failure.Message
 	}
 	status.Conditions = condition.Set(status.Conditions, ready, r.Client.Now())
+}
+
+// longestOwnPace is beyond what an Order waits of its own accord for a CA that cannot be reached: only a CA names such
+// a time. Shorter ones say nothing about when an outage ends, and would be a write each time it is tried again.
+const longestOwnPace = 20 * time.Minute
+
+// waitingFor is what holds a request up, nil if nothing does; before is what the status says of it now.
+func waitingFor(before *v1.CertificateRequestWaiting, failure *outcome.Error, now time.Time) *v1.CertificateRequestWaiting {
+	if failure == nil || failure.Reason != backend.ReasonOrderPending || failure.Type == "" {
+		return nil
+	}
+	waiting := &v1.CertificateRequestWaiting{Reason: failure.Type, URL: failure.URL, Since: metav1.NewTime(now.Truncate(time.Second))}
+	if before != nil && before.Reason == waiting.Reason {
+		waiting.Since = before.Since
+		if failure.At.IsZero() || before.Until != nil && before.Until.Time.Equal(failure.At) {
+			waiting.Until = before.Until
+			return waiting
+		}
+	}
+	if !failure.At.IsZero() && (waiting.Reason != orderflow.ReasonCAUnavailable || failure.At.Sub(now) > longestOwnPace) {
+		waiting.Until = &metav1.Time{Time: failure.At}
+	}
+	return waiting
 }
 
 func (r *CertificateRequestReconciler) fail(status *v1.CertificateRequestStatus, ready *v1.Condition, reason string, failure *outcome.Error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/internal/testkit"
+	"github.com/certwright/certwright/internal/testkit/acmetest"
 )
 
 // crashesAtOnce is how many operators are killed side by side, each in a namespace of its own.
@@ -34,6 +35,8 @@ type crashScenario struct {
 	only func(testkit.Point) bool
 	// apply creates issuers and the Certificate.
 	apply func(ctx context.Context, c client.Client, namespace string) *v1.Certificate
+	// refused is how many orders the CA refuses before the one that it makes.
+	refused int
 	// check insists on what must hold in the end.
 	check func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate)
 }
@@ -50,6 +53,27 @@ var _ = Describe("an operator that is killed", func() {
 			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
 				g.Expect(requestsIn(ctx, c, crt.Namespace)).To(HaveLen(2), "one for the root, one for the leaf")
 			},
+		})
+	})
+
+	It("between any two calls to the API server or the CA, with an ACME issuer that refuses and a fallback that takes its time", func() {
+		world := startACME()
+		refusing := world.another(func(options *acmetest.Options) { options.BlockedDomains = []string{zone} })
+		killEverywhere(crashScenario{
+			options: []func(*operator.Options){world.operator, func(options *operator.Options) { options.HTTP01SolverAddress = "0" }},
+			apply: func(ctx context.Context, c client.Client, namespace string) *v1.Certificate {
+				createTSIG(ctx, c, namespace)
+				leaf := certificate(namespace, "leaf", "refusing", withNames(namespace+"."+zone), fallingBackTo("acme"))
+				create(ctx, c, refusing.issuerNamed(namespace, "refusing", world.byDNS()), world.issuer(namespace, world.byDNS()), leaf)
+				return leaf
+			},
+			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
+				g.Expect(requestsIn(ctx, c, crt.Namespace)).To(HaveExactElements(HaveField("Spec.IssuerRef.Name", "acme")))
+				g.Expect(ordersIn(ctx, c, crt.Namespace)).To(HaveExactElements(HaveField("Finalizers", BeEmpty())))
+				g.Expect(crt.Status.Issuers).To(HaveExactElements(HaveField("IssuerRef.Name", "refusing")))
+				g.Expect(crt.Status.FailedIssuanceAttempts).To(BeNil())
+			},
+			refused: 1,
 		})
 	})
 
@@ -175,7 +199,7 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 		s.check(g, ctx, space, crt)
 	}).WithTimeout(crashDeadline).Should(Succeed(), describe)
 	expectPair(ctx, space, crt)
-	if orders := faults.Count(newOrderCall) + after.Count(newOrderCall); orders > 2 {
+	if orders := faults.Count(newOrderCall) + after.Count(newOrderCall); orders > 2+s.refused {
 		Fail(fmt.Sprintf("%s: %d orders at the CA, at most one beyond the one that is needed", describe, orders))
 	}
 	stop()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -75,21 +76,25 @@ func (l limitOrders) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil || testkit.ACMECall(request) != newOrderCall {
 		return response, err
 	}
+	return response, answerInstead(response, http.StatusTooManyRequests, "rateLimited", "too many new orders (300) from this account in the last 3h0m0s", time.Hour)
+}
+
+// answerInstead makes a response a problem of an ACME type, with Retry-After unless that is zero.
+func answerInstead(response *http.Response, status int, problem, detail string, retryAfter time.Duration) error {
 	if err := response.Body.Close(); err != nil {
-		return nil, err
+		return err
 	}
-	body, err := json.Marshal(map[string]any{
-		"type": "urn:ietf:params:acme:error:rateLimited", "status": http.StatusTooManyRequests,
-		"detail": "too many new orders (300) from this account in the last 3h0m0s",
-	})
+	body, err := json.Marshal(map[string]any{"type": "urn:ietf:params:acme:error:" + problem, "status": status, "detail": detail})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	response.StatusCode, response.Status = http.StatusTooManyRequests, "429 Too Many Requests"
+	response.StatusCode, response.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	response.Header.Set("Content-Type", "application/problem+json")
-	response.Header.Set("Retry-After", strconv.Itoa(3600))
+	if retryAfter > 0 {
+		response.Header.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	}
 	response.Header.Del("Location")
 	response.ContentLength = int64(len(body))
 	response.Body = io.NopCloser(bytes.NewReader(body))
-	return response, nil
+	return nil
 }

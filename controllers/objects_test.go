@@ -37,6 +37,16 @@ func withNames(dnsNames ...string) func(*v1.Certificate) {
 	return func(crt *v1.Certificate) { crt.Spec.CommonName, crt.Spec.DNSNames = "", dnsNames }
 }
 
+// fallingBackTo names Issuers in the same namespace to ask next.
+func fallingBackTo(issuers ...string) func(*v1.Certificate) {
+	return func(crt *v1.Certificate) {
+		crt.Spec.FallbackIssuerRefs = nil
+		for _, name := range issuers {
+			crt.Spec.FallbackIssuerRefs = append(crt.Spec.FallbackIssuerRefs, v1.IssuerRef{Name: name})
+		}
+	}
+}
+
 func asCA(crt *v1.Certificate) { crt.Spec.IsCA = true }
 
 func keepingItsKey(crt *v1.Certificate) { crt.Spec.PrivateKey.RotationPolicy = v1.RotationNever }

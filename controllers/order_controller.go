@@ -196,8 +196,11 @@ func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
 	return snapshot
 }
 
-// act carries out one step.
+// act carries out one step. What held an order up before is over then, or is told anew.
 func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderflow.Next) error {
+	if status := &pass.order.Status; !status.State.IsFinal() {
+		status.Error, status.NextAttemptTime = nil, nil
+	}
 	steps := map[orderflow.Step]func(context.Context, *orderPass) error{
 		orderflow.Create: r.create, orderflow.Read: r.read, orderflow.Authorize: r.authorize,
 		orderflow.Finalize: r.finalize, orderflow.Download: r.download, orderflow.CleanUp: r.cleanUp,
@@ -223,7 +226,7 @@ func (r *OrderReconciler) rest(ctx context.Context, pass *orderPass, next orderf
 		r.Secrets.Keep(owner(orderKind, name))
 		return report.Result(nil, noTime, r.Client.Now())
 	}
-	if err := r.note(ctx, pass, next.Note); err != nil {
+	if err := r.note(ctx, pass, next.Note, nil); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
 	if next.At.IsZero() {
@@ -241,12 +244,13 @@ func (r *OrderReconciler) tellAt(pass *orderPass) time.Time {
 	return at
 }
 
-// note writes what an Order waits for, once it has taken longer than most do.
-func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string) error {
+// note writes what an Order waits for, once it has taken longer than most do. held is what holds it up, nil where it
+// goes on.
+func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string, held *v1.Problem) error {
 	if text == "" || r.Client.Now().Before(pass.order.CreationTimestamp.Add(progressAfter)) || pass.order.Status.Reason == text {
 		return nil
 	}
-	pass.order.Status.Reason = text
+	pass.order.Status.Reason, pass.order.Status.Error = text, held
 	return r.writeStatus(ctx, pass)
 }
 
@@ -280,12 +284,17 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 // tell writes down what an Order waits for: at once where a CA asked for the wait, so that a restart does not
 // cut it short.
 func (r *OrderReconciler) tell(ctx context.Context, pass *orderPass, failure *outcome.Error) error {
-	if failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure) {
+	held := &v1.Problem{Type: failure.Reason, Detail: failure.Message, URL: failure.URL}
+	switch {
+	case failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure):
 		until := metav1.NewTime(failure.At)
-		pass.order.Status.NextAttemptTime, pass.order.Status.Reason = &until, failure.Message
+		pass.order.Status.NextAttemptTime, pass.order.Status.Reason, pass.order.Status.Error = &until, failure.Message, held
 		return r.writeStatus(ctx, pass)
+	case failure.Reason == backend.ReasonExactSetLimit:
+		return r.note(ctx, pass, failure.Message, held)
+	default:
+		return r.note(ctx, pass, failure.Message, nil)
 	}
-	return r.note(ctx, pass, failure.Message)
 }
 
 // accountDeadline bounds the wait for an account to be registered again.

@@ -44,9 +44,16 @@ type CertificateStatus struct {
 	// +optional
 	LastFailureTime *metav1.Time `json:"lastFailureTime,omitempty"`
 
-	// FailedIssuanceAttempts counts the attempts that failed since the last success.
+	// FailedIssuanceAttempts counts the attempts that failed since the last success, with whichever issuer.
 	// +optional
 	FailedIssuanceAttempts *int `json:"failedIssuanceAttempts,omitempty"`
+
+	// Issuers are those of the issuers that the spec names which failed, in the order of the spec. It is there
+	// only where the spec has fallbackIssuerRefs. An issuer is taken out when it signs.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=9
+	// +optional
+	Issuers []CertificateIssuerStatus `json:"issuers,omitempty"`
 
 	// ACME is what the CA said through ACME about the certificate in the Secret.
 	// +optional
@@ -67,6 +74,10 @@ type CertificateIssuance struct {
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
+	// IssuerRef is the issuer that the attempt asks, where the spec has fallbackIssuerRefs.
+	// +optional
+	IssuerRef *IssuerRef `json:"issuerRef,omitempty"`
+
 	// RequestName is the CertificateRequest of the attempt.
 	// +optional
 	RequestName string `json:"requestName,omitempty"`
@@ -79,6 +90,34 @@ type CertificateIssuance struct {
 	// NextAttemptTime is the earliest time of the next attempt after a failure.
 	// +optional
 	NextAttemptTime *metav1.Time `json:"nextAttemptTime,omitempty"`
+}
+
+// CertificateIssuerStatus is how an issuer failed that a Certificate names.
+type CertificateIssuerStatus struct {
+	// IssuerRef names the issuer, as the spec does.
+	IssuerRef IssuerRef `json:"issuerRef"`
+
+	// LastError is what the issuer's last attempt failed with, or why the issuer was passed over.
+	// +optional
+	LastError *Problem `json:"lastError,omitempty"`
+
+	// LastFailureTime is when that was.
+	// +optional
+	LastFailureTime *metav1.Time `json:"lastFailureTime,omitempty"`
+
+	// FailedAttempts counts the attempts with this issuer that failed since the Certificate last got a
+	// certificate. Each failure makes the rest longer.
+	// +optional
+	FailedAttempts int32 `json:"failedAttempts,omitempty"`
+
+	// NextAttemptTime is until when the issuer rests: others are asked before. It is absent after a failure
+	// that another issuer would share.
+	// +optional
+	NextAttemptTime *metav1.Time `json:"nextAttemptTime,omitempty"`
+
+	// ObservedGeneration is the metadata.generation that failed. After an edit of the spec nothing rests.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 }
 
 // CertificateACMEStatus is what the CA said through ACME.

@@ -55,9 +55,21 @@ type CertificateList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.renewBeforePercentage) || duration(has(self.duration) ? self.duration : '2160h').getSeconds() * self.renewBeforePercentage >= 30000",message="renewBeforePercentage is the part of the lifetime left at renewal and must leave at least 5m of duration: write a larger percentage"
 // +kubebuilder:validation:XValidation:rule="!has(self.nameConstraints) || (has(self.isCA) && self.isCA)",message="nameConstraints are for CA certificates: set isCA to true or remove nameConstraints"
 // +kubebuilder:validation:XValidation:rule="!has(self.signatureAlgorithm) || self.signatureAlgorithm.contains(has(self.privateKey) && has(self.privateKey.algorithm) ? self.privateKey.algorithm : 'RSA')",message="signatureAlgorithm must fit privateKey.algorithm (RSA if it is not set): write one of SHA*WithRSA for RSA, ECDSAWithSHA* for ECDSA, PureEd25519 for Ed25519, or remove it"
+// +kubebuilder:validation:XValidation:rule="!has(self.fallbackIssuerRefs) || self.fallbackIssuerRefs.all(f, f.name != self.issuerRef.name || (has(f.kind) && size(f.kind) > 0 ? f.kind : 'Issuer') != (has(self.issuerRef.kind) && size(self.issuerRef.kind) > 0 ? self.issuerRef.kind : 'Issuer') || (has(f.group) && size(f.group) > 0 ? f.group : 'certwright.dev') != (has(self.issuerRef.group) && size(self.issuerRef.group) > 0 ? self.issuerRef.group : 'certwright.dev'))",message="fallbackIssuerRefs names the issuer of issuerRef, which is asked first anyway: remove it there, or name another one"
 type CertificateSpec struct {
-	// IssuerRef names the issuer that signs. Changing it issues the certificate anew.
+	// IssuerRef names the issuer that signs. Changing it issues the certificate anew, unless the issuer that
+	// signed is one of fallbackIssuerRefs now.
 	IssuerRef IssuerRef `json:"issuerRef"`
+
+	// FallbackIssuerRefs name the issuers to ask, in this order, while the ones before them cannot sign: their
+	// CA refuses, limits us for long, or cannot be reached. A certificate from one of them is kept until it is
+	// due for renewal; then issuerRef is asked first again. Removing the issuer that signed issues the
+	// certificate anew.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name == b.name && (has(a.kind) && size(a.kind) > 0 ? a.kind : 'Issuer') == (has(b.kind) && size(b.kind) > 0 ? b.kind : 'Issuer') && (has(a.group) && size(a.group) > 0 ? a.group : 'certwright.dev') == (has(b.group) && size(b.group) > 0 ? b.group : 'certwright.dev')))",message="fallbackIssuerRefs names an issuer twice: write each issuer once"
+	// +optional
+	FallbackIssuerRefs []IssuerRef `json:"fallbackIssuerRefs,omitempty"`
 
 	// SecretName is the Secret, in the same namespace, that key and certificate are written to. It is made
 	// if it does not exist; one Secret belongs to one Certificate.

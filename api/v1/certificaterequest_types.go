@@ -125,7 +125,31 @@ type CertificateRequestStatus struct {
 	// +optional
 	Error *Problem `json:"error,omitempty"`
 
+	// Waiting is what holds the request up at the CA: a limit, an outage, or something that a person has to do
+	// there. It is absent while the request goes on. Issuers that other programs implement need not set it.
+	// +optional
+	Waiting *CertificateRequestWaiting `json:"waiting,omitempty"`
+
 	// FailureTime is when the request failed for good.
 	// +optional
 	FailureTime *metav1.Time `json:"failureTime,omitempty"`
+}
+
+// CertificateRequestWaiting is what holds a request up.
+type CertificateRequestWaiting struct {
+	// Reason is one word for programs, such as RateLimited or CAUnavailable.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+
+	// Since is when it was first seen.
+	Since metav1.Time `json:"since"`
+
+	// Until is when it ends, where that is known.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+
+	// URL is a page that explains it, or where a person can end it.
+	// +optional
+	URL string `json:"url,omitempty"`
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,10 +41,10 @@ func (b *ACME) Issue(ctx context.Context, request Request) (*Issued, error) {
 	if !metav1.IsControlledBy(order, request.Object) {
 		return nil, outcome.Terminalf(outcome.ClassLocal, v1.ReasonFailed, "an Order of the name %q exists and is not this request's", name.Name)
 	}
-	return answer(order)
+	return answer(order, request.Now)
 }
 
-func answer(order *acmev1.Order) (*Issued, error) {
+func answer(order *acmev1.Order, now time.Time) (*Issued, error) {
 	status := &order.Status
 	switch {
 	case status.State == acmev1.Valid:
@@ -55,10 +56,25 @@ func answer(order *acmev1.Order) (*Issued, error) {
 		}
 		return nil, failure
 	case status.Reason != "":
-		return nil, outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+		return nil, pending(order, now)
 	default:
 		return nil, outcome.WaitFor(ReasonOrderPending, "waiting for Order %q", order.Name)
 	}
+}
+
+// pending is the wait for an Order that says what it waits for. Type is what holds the order up, if anything does,
+// and At when the CA is asked again, as long as that is ahead.
+func pending(order *acmev1.Order, now time.Time) error {
+	status := &order.Status
+	waiting := outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+	if status.Error == nil {
+		return waiting
+	}
+	waiting.Type, waiting.URL = status.Error.Type, status.Error.URL
+	if until := status.NextAttemptTime; until != nil && until.After(now) {
+		waiting.At = until.Time
+	}
+	return waiting
 }
 
 func (b *ACME) create(ctx context.Context, request Request) error {

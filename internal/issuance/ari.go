@@ -41,7 +41,7 @@ func (t *target) describesCurrent(status *v1.CertificateStatus) bool {
 // suggestedWindow is the window that holds: the CA's last answer or, before the first since the process
 // started, what status remembers.
 func (t *target) suggestedWindow() *v1.ARIWindow {
-	if !t.Issuer.SuggestsRenewal {
+	if !t.IssuerOf(t.signed).SuggestsRenewal {
 		return nil
 	}
 	if info := t.RenewalInfo; info != nil && !info.Start.IsZero() {
@@ -98,7 +98,7 @@ func Suggested(s *Snapshot, plan *Plan, info *RenewalInfo) {
 	stored := *s
 	stored.Certificate = s.Certificate.DeepCopy()
 	stored.Certificate.Status, stored.RenewalInfo = plan.Status, info
-	t := &target{Snapshot: &stored, chain: plan.Pair.Chain}
+	t := &target{Snapshot: &stored, chain: plan.Pair.Chain, signed: plan.Issuer}
 	t.renewalStatus(&plan.Status)
 	plan.Recheck = info.Next
 	if plan.Status.RenewalTime != nil {
@@ -149,7 +149,7 @@ func (t *target) movedEarlier() string {
 
 // renewalInfoStatus is what status is to say of the CA's suggestion: the old words where nothing changed.
 func (t *target) renewalInfoStatus() *v1.CertificateACMEStatus {
-	if !t.Issuer.SuggestsRenewal {
+	if !t.IssuerOf(t.signed).SuggestsRenewal {
 		return nil
 	}
 	before := t.Certificate.Status.ACME

@@ -11,7 +11,9 @@ import (
 var steps = map[outcome.Class][]time.Duration{
 	outcome.ClassRefused:    {time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour},
 	outcome.ClassValidation: {time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour},
-	outcome.ClassLocal:      {5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour},
+	// An attempt is given up for this only where another issuer can be asked.
+	outcome.ClassUnavailable: {10 * time.Minute, 30 * time.Minute, time.Hour},
+	outcome.ClassLocal:       {5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour},
 }
 
 // validationPause keeps us under the five failed validations per name and hour that CAs allow.

@@ -27,6 +27,8 @@ type target struct {
 	key     crypto.Signer
 	chain   pki.Chain
 	current *pki.Request
+	// signed is the issuer that the chain is from, one that the spec names.
+	signed v1.IssuerRef
 }
 
 // checks are the reasons to issue again, in the order in which they are reported: the first hit
@@ -48,7 +50,7 @@ var checks = []func(*target) *Finding{
 
 // inspect runs the checks on the target Secret.
 func inspect(s *Snapshot) (*target, *Finding) {
-	t := &target{Snapshot: s, spec: RequestSpec(s.Certificate)}
+	t := &target{Snapshot: s, spec: RequestSpec(s.Certificate), signed: s.source()}
 	for _, check := range checks {
 		if finding := check(t); finding != nil {
 			return t, finding
@@ -90,8 +92,6 @@ func pairFits(t *target) *Finding {
 	}
 }
 
-// issuerIsAsked compares the issuer that the Secret was signed by with the one in the spec. A
-// Secret without the annotations was put there by somebody else and counts as a match.
 // signer is the issuer that the target Secret names as the one that signed, empty if it names none.
 func (s *Snapshot) signer() v1.IssuerRef {
 	keys := s.Names.Annotation
@@ -102,16 +102,11 @@ func (s *Snapshot) signer() v1.IssuerRef {
 	}
 }
 
-// CameFromIssuer says whether the target Secret, which must exist, names the spec's issuer as the one that
-// signed.
-func (s *Snapshot) CameFromIssuer() bool {
-	signed := s.signer()
-	return signed != (v1.IssuerRef{}) && signed.SameAs(s.Certificate.Spec.IssuerRef, s.Names)
-}
-
+// issuerIsAsked compares the issuer that the Secret was signed by with those in the spec. A Secret without the
+// annotations was put there by somebody else and counts as a match.
 func issuerIsAsked(t *target) *Finding {
 	signed := t.signer()
-	if signed == (v1.IssuerRef{}) || signed.SameAs(t.Certificate.Spec.IssuerRef, t.Names) {
+	if signed == (v1.IssuerRef{}) || t.names(signed) {
 		return nil
 	}
 	asked := t.Certificate.Spec.IssuerRef.WithDefaults(t.Names)
@@ -181,7 +176,7 @@ func requestDiff(request *v1.CertificateRequest, csr *pki.Request, crt *v1.Certi
 	if request.Spec.Duration != nil && crt.Spec.Duration != nil && request.Spec.Duration.Duration != crt.Spec.Duration.Duration {
 		differs = append(differs, "duration")
 	}
-	if !request.Spec.IssuerRef.SameAs(crt.Spec.IssuerRef, s.Names) {
+	if !s.names(request.Spec.IssuerRef) {
 		differs = append(differs, "issuerRef")
 	}
 	return unique(differs)
@@ -232,12 +227,11 @@ func namesFitSpec(t *target) *Finding {
 // that clients get from the issuer's new Secret would not verify them. A certificate that was found
 // and not issued here is left as it is until it is due.
 func signerIsCurrent(t *target) *Finding {
-	signer := t.Issuer.Signer
+	signer := t.IssuerOf(t.signed).Signer
 	if signer == nil || Revision(t.Certificate) == 0 || signedBy(t.chain.Leaf(), signer) {
 		return nil
 	}
-	return found(v1.ReasonIssuerKeyChanged, "the key of %s %q was replaced since it signed this certificate",
-		t.Certificate.Spec.IssuerRef.WithDefaults(t.Names).Kind, t.Certificate.Spec.IssuerRef.Name)
+	return found(v1.ReasonIssuerKeyChanged, "the key of %s was replaced since it signed this certificate", t.describe(t.signed))
 }
 
 func signedBy(leaf, signer *x509.Certificate) bool {

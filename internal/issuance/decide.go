@@ -41,8 +41,14 @@ type Plan struct {
 	Action Action
 	// Reason and Message say why.
 	Reason, Message string
+	// Told is what an event says of a Fail.
+	Told string
 	// Attempt is the number of the attempt that Begin starts or Continue is at.
 	Attempt int64
+	// Issuer is the one that the attempt asks (Begin, Continue), that signed (Store, Keep) or failed (Fail).
+	Issuer v1.IssuerRef
+	// Next is the issuer that is asked after a Fail that is the issuer's own, empty after any other.
+	Next v1.IssuerRef
 	// Request is the request to continue, store or fail.
 	Request *v1.CertificateRequest
 	// Pair is what to store (Store) or what is stored (Keep).
@@ -55,10 +61,24 @@ type Plan struct {
 	Temporary bool
 	// Recheck is when to decide again even if nothing changes; zero means never.
 	Recheck time.Time
+	// Quiet leaves the status as it is: everything about this has been written, or will be over in a moment.
+	Quiet bool
 	// Warning is for an event. Moved is for one too: the CA wants the certificate renewed earlier.
 	Warning, Moved string
 	// Status is the status to write.
 	Status v1.CertificateStatus
+
+	// issuers is what the status is to say of issuers after a Fail.
+	issuers []v1.CertificateIssuerStatus
+}
+
+// problem is what an attempt failed with, for the status.
+func (p *Plan) problem() *v1.Problem {
+	problem := &v1.Problem{Type: p.Failure.Type, Detail: p.Failure.Message, URL: p.Failure.URL}
+	if problem.Type == "" {
+		problem.Type = p.Reason
+	}
+	return problem
 }
 
 // Decide says what to do about a Certificate.
@@ -93,13 +113,13 @@ func Refuse(s *Snapshot, reason, message string) Plan {
 	return s.refuse(reason, "%s", message)
 }
 
-// Abandon is the plan for an attempt whose key or request could not be made.
-func Abandon(s *Snapshot, attempt int64, failure *outcome.Error) Plan {
+// Abandon is the plan for an attempt, begun by a plan, whose key or request could not be made.
+func Abandon(s *Snapshot, begun *Plan, failure *outcome.Error) Plan {
 	t, finding := inspect(s)
 	local := *failure
 	local.Class = outcome.ClassLocal
-	request := &v1.CertificateRequest{}
-	request.Name = RequestName(s.Certificate, attempt)
+	request := &v1.CertificateRequest{Spec: v1.CertificateRequestSpec{IssuerRef: begun.Issuer}}
+	request.Name = RequestName(s.Certificate, begun.Attempt)
 	return t.withStatus(t.fail(request, &local), finding)
 }
 
@@ -190,6 +210,7 @@ func (t *target) keep(next *v1.CertificateRequest) Plan {
 	plan := Plan{
 		Action:   Keep,
 		Reason:   v1.ReasonReady,
+		Issuer:   t.signed,
 		Pair:     &Pair{Key: t.key, Chain: t.chain},
 		Recheck:  due,
 		Warning:  warning,
@@ -207,21 +228,40 @@ func (t *target) keep(next *v1.CertificateRequest) Plan {
 
 // begin starts an attempt, unless the last failure or the issuer says to wait.
 func (t *target) begin(trigger Finding, last *v1.CertificateRequest) Plan {
-	if until := t.pausedUntil(); !until.IsZero() {
-		return Plan{Action: Hold, Reason: trigger.Reason, Message: trigger.Message, Recheck: until}
+	if until := t.everybodyWaits(); !until.IsZero() {
+		return Plan{Action: Hold, Reason: trigger.Reason, Message: trigger.Message, Recheck: until, Quiet: true}
 	}
-	if t.Issuer.Blocked != "" {
-		return Plan{Action: Hold, Reason: t.Issuer.BlockedReason, Message: t.Issuer.Blocked}
+	next := t.choose()
+	if !next.rests.IsZero() {
+		return Plan{Action: Hold, Reason: trigger.Reason, Message: trigger.Message, Recheck: next.rests, Quiet: true}
+	}
+	if next.Blocked != "" {
+		return t.await(next)
 	}
 	plan := Plan{
 		Action:    Begin,
 		Reason:    trigger.Reason,
 		Message:   trigger.Message,
 		Attempt:   t.NextAttempt(),
-		Temporary: t.wantsTemporary(),
+		Issuer:    next.ref,
+		Quiet:     next.Instant,
+		Temporary: t.wantsTemporary(next.Issuer),
+	}
+	if len(next.passed) > 0 && !t.saysWhoIsNext(trigger) {
+		plan.Message = fmt.Sprintf("%s; %s is asked: %s", trigger.Message, t.describe(next.ref), strings.Join(next.passed, "; "))
 	}
 	if last != nil {
 		plan.Obsolete = []*v1.CertificateRequest{last}
+	}
+	return plan
+}
+
+// await waits for an issuer to become ready: where another could be asked instead, not for long.
+func (t *target) await(next turn) Plan {
+	plan := Plan{Action: Hold, Reason: next.BlockedReason, Message: next.Blocked, Recheck: t.firstRest()}
+	if t.hasFallbacks() && !next.grace.IsZero() {
+		plan.Message = fmt.Sprintf("%s; unless that changes, the next issuer is asked at %s", next.Blocked, next.grace.UTC().Format(time.RFC3339))
+		plan.Recheck = sooner(plan.Recheck, next.grace)
 	}
 	return plan
 }
@@ -251,7 +291,7 @@ func (t *target) resume(trigger Finding, next *v1.CertificateRequest) Plan {
 	}
 	key := t.keyOf(next)
 	// A key that cost nothing is asked for first: without it, the request may well have failed for that.
-	if failure := requestFailure(next); failure != nil && (key != nil || !t.Issuer.Instant) {
+	if failure := requestFailure(next); failure != nil && (key != nil || !t.IssuerOf(next.Spec.IssuerRef).Instant) {
 		return t.fail(next, failure)
 	}
 	if key == nil {
@@ -276,17 +316,24 @@ func (t *target) recorded(request *v1.CertificateRequest) bool {
 	if issuance == nil || issuance.Attempt != attempt {
 		return issuance != nil && issuance.Attempt > attempt
 	}
-	return issuance.Step == StepWaitingToRetry || issuance.Step == StepWaitingForIssuer
+	return issuance.Step == StepWaitingToRetry || issuance.Step == StepWaitingForIssuer || issuance.Step == StepAskingNextIssuer
 }
 
 func (t *target) proceed(trigger Finding, next *v1.CertificateRequest) Plan {
-	plan := Plan{Action: Continue, Reason: trigger.Reason, Request: next, Attempt: AttemptOf(t.Certificate, next)}
+	failure, recheck := t.givesUp(next)
+	if failure != nil {
+		return t.fail(next, failure)
+	}
+	plan := Plan{
+		Action: Continue, Reason: trigger.Reason, Request: next, Attempt: AttemptOf(t.Certificate, next),
+		Issuer: next.Spec.IssuerRef, Recheck: recheck,
+	}
 	plan.Message = "waiting for the issuer"
 	if ready := condition.Get(next.Status.Conditions, v1.ConditionReady); ready != nil && ready.Message != "" {
 		plan.Message = ready.Message
 	}
 	if quiet := next.CreationTimestamp.Add(progressAfter); t.Now.Before(quiet) {
-		plan.Recheck = quiet
+		plan.Recheck, plan.Quiet = quiet, true
 	}
 	return plan
 }
@@ -302,6 +349,7 @@ func (t *target) store(request *v1.CertificateRequest) Plan {
 		Action:   Store,
 		Reason:   v1.ReasonReady,
 		Attempt:  AttemptOf(t.Certificate, request),
+		Issuer:   request.Spec.IssuerRef,
 		Request:  request,
 		Pair:     pair,
 		Recheck:  due,
@@ -315,16 +363,23 @@ func (t *target) fail(request *v1.CertificateRequest, failure *outcome.Error) Pl
 	if t.chain != nil {
 		remaining = t.chain.Leaf().NotAfter.Sub(t.Now)
 	}
-	wait := Backoff(failure.Class, failures(t.Certificate)+1, remaining)
-	return Plan{
+	wait := Backoff(failure.Class, t.failuresOf(request.Spec.IssuerRef)+1, remaining)
+	plan := Plan{
 		Action:  Fail,
 		Reason:  failure.Reason,
 		Message: failure.Message,
 		Attempt: AttemptOf(t.Certificate, request),
+		Issuer:  request.Spec.IssuerRef,
 		Request: request,
 		Failure: failure,
 		Recheck: t.Now.Add(wait).Truncate(time.Second),
 	}
+	t.passOn(&plan)
+	plan.Told = plan.Message
+	if t.hasFallbacks() {
+		plan.Told = t.failedWords(&plan)
+	}
+	return plan
 }
 
 func failures(crt *v1.Certificate) int {

@@ -28,8 +28,10 @@ type Snapshot struct {
 	Requests []*v1.CertificateRequest
 	// Key is the private key of the request that [Next] gives, nil where it is lost or there is none.
 	Key crypto.Signer
-	// Issuer is what is known of the issuer.
+	// Issuer is what is known of the issuer that the spec names first.
 	Issuer Issuer
+	// Fallbacks are what is known of the fallback issuers, in the order of the spec.
+	Fallbacks []Issuer
 	// RenewalInfo is what the CA said about the certificate in the Secret, nil where it was not asked.
 	RenewalInfo *RenewalInfo
 	// Revocations are the Certificate's certificates that CertificateRevocations are about.
@@ -43,6 +45,10 @@ type Issuer struct {
 	// Blocked says why no request should be made yet, such as an issuer that is not there or not
 	// ready; empty for external issuers, of which only they themselves know.
 	Blocked, BlockedReason string
+	// Unable is true where it is blocked by its own word: it has looked at its present spec and is not ready.
+	// UnableSince is since when.
+	Unable      bool
+	UnableSince time.Time
 	// Instant is true where this process approves and signs by itself, so that a lost key costs
 	// nothing and no progress needs to be written down.
 	Instant bool

@@ -2,7 +2,6 @@ package issuance
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +14,7 @@ import (
 const (
 	StepWaitingForIssuer  = "WaitingForIssuer"
 	StepWaitingToRetry    = "WaitingToRetry"
+	StepAskingNextIssuer  = "AskingNextIssuer"
 	StepRequesting        = "Requesting"
 	StepWaitingForRequest = "WaitingForRequest"
 )
@@ -36,24 +36,16 @@ func (t *target) withStatus(plan Plan, finding *Finding) Plan {
 		t.ready(status, finding)
 		t.held(status, &plan)
 	case Begin, Continue:
-		if t.quiet(plan) {
+		if plan.Quiet {
 			break
 		}
 		t.ready(status, finding)
 		t.underWay(status, &plan)
 	}
 	t.revokedStatus(status, &plan)
+	t.keepNamed(status)
 	plan.Status = *status
 	return plan
-}
-
-// quiet says whether an attempt is left unmentioned: it will be over in a moment, and a lost one
-// costs nothing.
-func (t *target) quiet(plan Plan) bool {
-	if plan.Action == Begin {
-		return t.Issuer.Instant
-	}
-	return !plan.Recheck.IsZero()
 }
 
 // settled is the status of a certificate that is the right one.
@@ -79,8 +71,10 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 	if plan.Action == Store {
 		revision := t.revisionOf(plan.Request)
 		status.Revision = &revision
+		status.Issuers = t.untold(status.Issuers, plan.Issuer)
+		t.tellPassedOver(status, plan.Issuer)
 	}
-	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: t.upToDate(plan.Issuer)}
 	switch {
 	case !t.Now.Before(leaf.NotAfter):
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1.ReasonExpired
@@ -89,6 +83,16 @@ func (t *target) settled(status *v1.CertificateStatus, plan *Plan) {
 		ready.Message += "; " + plan.Warning
 	}
 	t.set(status, v1.ConditionReady, ready)
+}
+
+// upToDate is the sentence about a certificate that is the right one.
+func (t *target) upToDate(signed v1.IssuerRef) string {
+	const upToDate = "The certificate is up to date and valid"
+	if t.position(signed) <= 0 {
+		return upToDate
+	}
+	return fmt.Sprintf("%s. It is from %s, a fallback: when it is due, %s is asked first again",
+		upToDate, t.describe(signed), t.describe(t.Certificate.Spec.IssuerRef))
 }
 
 // renewalStatus tells when the certificate in the Secret is due, and what the CA said about that. The two
@@ -108,7 +112,7 @@ func timeOrNil(at time.Time) *metav1.Time {
 
 // ready reports what is in the Secret now, whatever is being done about it.
 func (t *target) ready(status *v1.CertificateStatus, finding *Finding) {
-	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: "The certificate is up to date and valid"}
+	ready := v1.Condition{Status: metav1.ConditionTrue, Reason: v1.ReasonReady, Message: t.upToDate(t.signed)}
 	switch {
 	case finding != nil:
 		ready = v1.Condition{Status: metav1.ConditionFalse, Reason: finding.Reason, Message: finding.Message}
@@ -122,7 +126,7 @@ func (t *target) ready(status *v1.CertificateStatus, finding *Finding) {
 }
 
 func (t *target) held(status *v1.CertificateStatus, plan *Plan) {
-	if !plan.Recheck.IsZero() {
+	if plan.Quiet {
 		// The wait after a failure: everything about it was written with the failure.
 		return
 	}
@@ -141,9 +145,14 @@ func (t *target) underWay(status *v1.CertificateStatus, plan *Plan) {
 		issuance.Step = StepWaitingForRequest
 		message = fmt.Sprintf("CertificateRequest %q: %s", plan.Request.Name, plan.Message)
 	}
-	if !t.Issuer.Instant {
+	status.NextPrivateKeySecretName = nil
+	if !t.IssuerOf(plan.Issuer).Instant {
 		staged := StagedKeyName(t.Certificate, plan.Attempt)
 		status.NextPrivateKeySecretName = &staged
+	}
+	if t.hasFallbacks() {
+		issuance.IssuerRef = &plan.Issuer
+		t.tellPassedOver(status, plan.Issuer)
 	}
 	t.set(status, v1.ConditionIssuing, v1.Condition{Status: metav1.ConditionTrue, Reason: plan.Reason, Message: message})
 }
@@ -154,16 +163,19 @@ func (t *target) failed(status *v1.CertificateStatus, plan *Plan) {
 	issuance := t.issuance(status)
 	issuance.Attempt, issuance.Step, issuance.Reason = plan.Attempt, StepWaitingToRetry, plan.Reason
 	issuance.RequestName, issuance.NextAttemptTime = plan.Request.Name, &next
-	issuance.LastError = &v1.Problem{Type: plan.Failure.Type, Detail: plan.Failure.Message, URL: plan.Failure.URL}
-	if issuance.LastError.Type == "" {
-		issuance.LastError.Type = plan.Reason
+	issuance.LastError = plan.problem()
+	if t.hasFallbacks() {
+		issuance.IssuerRef, status.Issuers = &plan.Issuer, plan.issuers
 	}
-	t.set(status, v1.ConditionIssuing, v1.Condition{
-		Status: metav1.ConditionFalse,
-		Reason: plan.Reason,
-		Message: fmt.Sprintf("Attempt %d failed: %s. The next attempt is at %s, or as soon as the spec is edited",
-			plan.Attempt, strings.TrimSuffix(plan.Message, "."), plan.Recheck.Format(time.RFC3339)),
-	})
+	issuing := v1.Condition{Status: metav1.ConditionFalse, Reason: plan.Reason, Message: t.failedWords(plan)}
+	if plan.Next != (v1.IssuerRef{}) && !plan.Recheck.After(t.Now) {
+		issuance.Step = StepAskingNextIssuer
+		// What was asked for by hand is asked for as long as there is an issuer to ask.
+		if before := condition.Get(status.Conditions, v1.ConditionIssuing); before != nil && before.Status == metav1.ConditionTrue {
+			issuing.Status, issuing.Reason = before.Status, before.Reason
+		}
+	}
+	t.set(status, v1.ConditionIssuing, issuing)
 }
 
 func (t *target) issuance(status *v1.CertificateStatus) *v1.CertificateIssuance {

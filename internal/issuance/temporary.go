@@ -8,8 +8,8 @@ import (
 
 // wantsTemporary says whether to bridge the time of an attempt with a throwaway certificate: only
 // where asked for, and only where the Secret holds no pair at all and the issuer takes its time.
-func (t *target) wantsTemporary() bool {
-	return t.Certificate.Annotations[t.Names.Annotation.IssueTemporaryCertificate] == "true" && t.chain == nil && !t.Issuer.Instant
+func (t *target) wantsTemporary(issuer *Issuer) bool {
+	return t.Certificate.Annotations[t.Names.Annotation.IssueTemporaryCertificate] == "true" && t.chain == nil && !issuer.Instant
 }
 
 // notTemporary finds a throwaway certificate that a real one has yet to replace.

@@ -39,3 +39,13 @@ func TestTheClassOfAFailureSurvivesTheRequest(t *testing.T) {
 		})
 	}
 }
+
+// What a request's status says of a failure tells its class, with a CA's own type and without.
+func TestProblemTypesKeepTheClass(t *testing.T) {
+	for _, class := range []outcome.Class{outcome.ClassLocal, outcome.ClassRefused, outcome.ClassValidation} {
+		failure := outcome.Terminalf(class, "ValidationFailed", "the CA did not say why")
+		if got := issuance.ClassOf(issuance.ProblemType(failure, failure.Reason)); got != class {
+			t.Errorf("a failure of class %s comes back as %s", class, got)
+		}
+	}
+}

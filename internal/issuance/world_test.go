@@ -97,7 +97,7 @@ func (w *world) store(request *v1.CertificateRequest, key crypto.Signer) {
 	w.t.Helper()
 	encoded, err := pki.EncodePrivateKey(key, issuance.KeyEncoding(w.Certificate))
 	w.must(err)
-	ref := w.Certificate.Spec.IssuerRef.WithDefaults(names)
+	ref := request.Spec.IssuerRef.WithDefaults(names)
 	w.Secret = &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "default", Name: w.Certificate.Spec.SecretName,

@@ -12,7 +12,7 @@ import (
 // describe are the annotations that tell people and tools what the Secret holds.
 func (l Layout) describe() map[string]string {
 	keys, leaf := l.Names.Annotation, l.Pair.Chain.Leaf()
-	ref := l.Certificate.Spec.IssuerRef.WithDefaults(l.Names)
+	ref := l.Issuer.WithDefaults(l.Names)
 	annotations := map[string]string{
 		keys.CertificateName: l.Certificate.Name,
 		keys.IssuerName:      ref.Name,

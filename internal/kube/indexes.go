@@ -11,6 +11,7 @@ import (
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/orderflow"
 )
 
@@ -20,8 +21,8 @@ const (
 	IndexOwner = "owner"
 	// IndexSecretName finds Certificates by their target Secret.
 	IndexSecretName = "secretName"
-	// IndexIssuer finds Certificates, requests, Orders and revocations under way by the issuer of our group that
-	// they name: see IssuerKey.
+	// IndexIssuer finds Certificates, requests, Orders and revocations under way by the issuers of our group that
+	// they name, the fallbacks of Certificates included: see IssuerKey.
 	IndexIssuer = "issuer"
 	// IndexRevocations finds CertificateRevocations by the Certificate whose certificates they are about.
 	IndexRevocations = "revocations"
@@ -36,12 +37,14 @@ func IssuerKey(kind, name string) string { return kind + "/" + name }
 
 // AddIndexes declares the indexes that reconcilers look objects up by.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Names) error {
-	byIssuer := func(ref v1.IssuerRef) []string {
-		ref = ref.WithDefaults(names)
-		if ref.IsExternal(names) {
-			return nil
+	byIssuer := func(refs ...v1.IssuerRef) []string {
+		var keys []string
+		for _, ref := range refs {
+			if ref = ref.WithDefaults(names); !ref.IsExternal(names) {
+				keys = append(keys, IssuerKey(ref.Kind, ref.Name))
+			}
 		}
-		return []string{IssuerKey(ref.Kind, ref.Name)}
+		return keys
 	}
 	for _, index := range []struct {
 		object  client.Object
@@ -51,7 +54,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&v1.CertificateRequest{}, IndexOwner, controllerUID},
 		{&corev1.Secret{}, IndexOwner, controllerUID},
 		{&v1.Certificate{}, IndexSecretName, of(func(c *v1.Certificate) []string { return []string{c.Spec.SecretName} })},
-		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(c.Spec.IssuerRef) })},
+		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(issuance.Candidates(c)...) })},
 		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
 		{&v1.CertificateRevocation{}, IndexIssuer, of(func(r *v1.CertificateRevocation) []string { return pendingAt(r, byIssuer) })},
@@ -67,7 +70,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 }
 
 // pendingAt are the issuers that a revocation still needs.
-func pendingAt(revocation *v1.CertificateRevocation, byIssuer func(v1.IssuerRef) []string) []string {
+func pendingAt(revocation *v1.CertificateRevocation, byIssuer func(...v1.IssuerRef) []string) []string {
 	var keys []string
 	for i := range revocation.Status.Certificates {
 		if entry := &revocation.Status.Certificates[i]; entry.State == v1.RevocationPending {

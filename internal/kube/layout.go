@@ -40,6 +40,8 @@ type Layout struct {
 	Names       api.Names
 	Certificate *v1.Certificate
 	Pair        *issuance.Pair
+	// Issuer is the one that signed.
+	Issuer v1.IssuerRef
 	// Issued is true where Pair replaces what the Secret holds; otherwise key and chain stay as they
 	// are, byte for byte, and only what surrounds them is brought in line.
 	Issued bool

@@ -55,7 +55,7 @@ func layout(t *testing.T, change ...func(*v1.Certificate)) kube.Layout {
 	for _, f := range change {
 		f(crt)
 	}
-	return kube.Layout{Names: names, Certificate: crt, Pair: pair(t, crt), Issued: true, JKSPassword: "changeit", PKCS12Password: "changeit"}
+	return kube.Layout{Names: names, Certificate: crt, Pair: pair(t, crt), Issuer: crt.Spec.IssuerRef, Issued: true, JKSPassword: "changeit", PKCS12Password: "changeit"}
 }
 
 // apply lays a Secret out and insists that doing so again changes nothing.

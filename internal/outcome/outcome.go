@@ -33,6 +33,9 @@ const (
 	ClassLocal Class = "Local"
 	// ClassRefused is a CA, an approver or an external issuer that said no.
 	ClassRefused Class = "Refused"
+	// ClassUnavailable is a CA that cannot be reached, or that limits us for so long that the attempt was
+	// given up.
+	ClassUnavailable Class = "Unavailable"
 	// ClassValidation is a CA that could not validate control of a name. CAs count these and block.
 	ClassValidation Class = "Validation"
 )

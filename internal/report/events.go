@@ -16,10 +16,15 @@ type Events struct {
 	Recorder events.EventRecorder
 }
 
-// Issued tells that a new certificate is in the target Secret.
-func (e Events) Issued(certificate runtime.Object, secret string, revision int) {
+// Issued tells that a new certificate is in the target Secret, and which fallback issuer signed it, empty if the
+// first one did.
+func (e Events) Issued(certificate runtime.Object, secret string, revision int, fallback string) {
+	by := ""
+	if fallback != "" {
+		by = ", signed by the fallback " + fallback
+	}
 	e.Recorder.Eventf(certificate, nil, corev1.EventTypeNormal, "Issued", "Issue",
-		"Certificate stored in Secret %q, revision %d", secret, revision)
+		"Certificate stored in Secret %q, revision %d%s", secret, revision, by)
 }
 
 // Adopted tells that a certificate that was in the Secret before is kept.

@@ -184,6 +184,36 @@ var certificateRules = []rule{
 		name: "leaves the kinds of other groups alone", field: "spec.issuerRef", message: "certwright.dev has the kinds Issuer and ClusterIssuer",
 		accepted: `spec: {issuerRef: {name: a, kind: AWSPCAIssuer, group: awspca.example.com}}`,
 		refused:  `spec: {issuerRef: {name: a, kind: AWSPCAIssuer, group: certwright.dev}}`,
+	}, {
+		name: "knows the kinds of fallback issuers", field: "spec.fallbackIssuerRefs[]", message: "certwright.dev has the kinds Issuer and ClusterIssuer",
+		accepted: `spec: {fallbackIssuerRefs: [{name: b, kind: ClusterIssuer}, {name: b, kind: Other, group: example.com}]}`,
+		refused:  `spec: {fallbackIssuerRefs: [{name: b, kind: Other}]}`,
+	}, {
+		name: "takes another issuer for a fallback", field: "spec", message: "fallbackIssuerRefs names the issuer of issuerRef",
+		accepted: `spec: {fallbackIssuerRefs: [{name: ca, kind: ClusterIssuer}, {name: ca, group: example.com}]}`,
+		refused:  `spec: {fallbackIssuerRefs: [{name: b}, {name: ca}]}`,
+	}, {
+		name: "sees through the defaults of a fallback", field: "spec", message: "fallbackIssuerRefs names the issuer of issuerRef",
+		accepted: `spec: {issuerRef: {name: a, kind: Issuer, group: ""}, fallbackIssuerRefs: [{name: ca}]}`,
+		refused:  `spec: {issuerRef: {name: ca, kind: "", group: certwright.dev}, fallbackIssuerRefs: [{name: ca, kind: Issuer}]}`,
+	}, {
+		name: "takes each fallback once", field: "spec.fallbackIssuerRefs", message: "fallbackIssuerRefs names an issuer twice",
+		accepted: `spec: {fallbackIssuerRefs: [{name: b}, {name: b, kind: ClusterIssuer}]}`,
+		refused:  `spec: {fallbackIssuerRefs: [{name: b}, {name: b, kind: Issuer, group: certwright.dev}]}`,
+	}, {
+		name: "takes up to eight fallbacks", field: "spec.fallbackIssuerRefs", message: "must have at most 8 items",
+		accepted: `spec: {fallbackIssuerRefs: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}, {name: g}, {name: h}]}`,
+		refused:  `spec: {fallbackIssuerRefs: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}, {name: g}, {name: h}, {name: i}]}`,
+	}, {
+		name: "keeps the issuers that failed as the spec may name them", field: "status.issuers[].issuerRef", message: "certwright.dev has the kinds Issuer and ClusterIssuer",
+		before:   `status: {}`,
+		accepted: `status: {issuers: [{issuerRef: {name: a, kind: Other, group: example.com}}]}`,
+		refused:  `status: {issuers: [{issuerRef: {name: a, kind: Other}}]}`,
+	}, {
+		name: "keeps the issuer of an attempt as the spec may name it", field: "status.issuance.issuerRef", message: "certwright.dev has the kinds Issuer and ClusterIssuer",
+		before:   `status: {}`,
+		accepted: `status: {issuance: {issuerRef: {name: a, kind: ClusterIssuer}}}`,
+		refused:  `status: {issuance: {issuerRef: {name: a, kind: Other}}}`,
 	},
 }
 

@@ -146,7 +146,7 @@ type OrderStatus struct {
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// Error is what the order failed with, or what the last call to the CA was refused with.
+	// Error is what the order failed with or, as long as it has not, the limit or outage that holds it up.
 	// +optional
 	Error *certv1.Problem `json:"error,omitempty"`
 
