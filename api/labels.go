@@ -7,6 +7,9 @@ type Labels struct {
 	Managed string
 	// NextPrivateKey ("true") marks the Secret that holds the key of an attempt under way.
 	NextPrivateKey string
+	// RevocationList marks the Secrets of a ca issuer's revocation lists: RevocationLists the one that holds
+	// them and may be mounted and served, RevocationListKeys the one that holds the keys that sign them.
+	RevocationList string
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
@@ -16,10 +19,17 @@ type Labels struct {
 	HTTPToken string
 }
 
+// Values of the label RevocationList.
+const (
+	RevocationLists    = "lists"
+	RevocationListKeys = "keys"
+)
+
 func labelsFor(group, acmeGroup string) Labels {
 	return Labels{
 		Managed:        controllerPrefix + group + "/fao",
 		NextPrivateKey: group + "/next-private-key",
+		RevocationList: group + "/revocation-list",
 		HTTP01Solver:   acmeGroup + "/http01-solver",
 		HTTPDomain:     acmeGroup + "/http-domain",
 		HTTPToken:      acmeGroup + "/http-token",

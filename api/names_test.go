@@ -83,6 +83,8 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 		Label: Labels{
 			Managed:        "controller.cert-manager.io/fao",
 			NextPrivateKey: "cert-manager.io/next-private-key",
+			// Not of cert-manager: the operator's own.
+			RevocationList: "cert-manager.io/revocation-list",
 			HTTP01Solver:   "acme.cert-manager.io/http01-solver",
 			HTTPDomain:     "acme.cert-manager.io/http-domain",
 			HTTPToken:      "acme.cert-manager.io/http-token",
