@@ -10,6 +10,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/crl"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
@@ -29,6 +30,7 @@ type parts struct {
 	signers  *backend.Signers
 	accounts *backend.Accounts
 	limits   *backend.Limiters
+	crls     *crl.CRLs
 	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
 	approver controllers.Approver
@@ -66,6 +68,11 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	p.limits = &backend.Limiters{
 		Client: p.client, Namespace: options.ClusterResourceNamespace, Log: mgr.GetLogger().WithName("limits"),
 		Annotations: backend.LimitAnnotations{Force: keys.IgnoreLimits, Directory: keys.Directory, Account: keys.Account},
+	}
+	p.crls = &crl.CRLs{
+		Names: names, Client: p.client, Signers: p.signers, ClusterResourceNamespace: options.ClusterResourceNamespace,
+		BaseURL:  options.CRLBaseURL,
+		Replaced: func(issuer v1.GenericIssuer, message string) { p.events.ListReplaced(issuer, message) },
 	}
 	if err := mgr.Add(p.limits); err != nil {
 		return nil, err
@@ -109,7 +116,7 @@ func newClusterIssuer() v1.GenericIssuer { return &v1.ClusterIssuer{} }
 
 func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers.IssuerReconciler {
 	return &controllers.IssuerReconciler{
-		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts, Events: p.events,
+		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts, CRLs: p.crls, Events: p.events,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }
@@ -128,7 +135,7 @@ func (p *parts) requests() *controllers.CertificateRequestReconciler {
 		Names: p.names, Client: p.client, Secrets: p.secrets, Events: p.events, Approver: p.approver,
 		Backends: controllers.Backends{
 			SelfSigned: &backend.SelfSigned{Names: p.names, Keyring: p.keyring, Secrets: p.secrets},
-			CA:         &backend.CA{Signers: p.signers},
+			CA:         &backend.CA{Signers: p.signers, ListURL: p.crls.URL},
 			ACME:       &backend.ACME{Names: p.names, Client: p.client},
 		},
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,

@@ -57,6 +57,11 @@ func (e Events) RenewalMoved(certificate runtime.Object, message string) {
 	e.Recorder.Eventf(certificate, nil, corev1.EventTypeWarning, "RenewalMovedEarlier", "Renew", "%s", bounded(message))
 }
 
+// ListReplaced tells that a revocation list was made anew instead of being continued.
+func (e Events) ListReplaced(issuer runtime.Object, message string) {
+	e.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "RevocationListReplaced", "KeepRevocationList", "%s", bounded(message))
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
