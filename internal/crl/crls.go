@@ -38,7 +38,7 @@ type CRLs struct {
 	// Replaced is told of a list that was not continued as its Secret had it.
 	Replaced func(issuer v1.GenericIssuer, message string)
 
-	mu     sync.Mutex
+	mu      sync.Mutex
 	shelves map[kube.Owner]*shelf
 }
 
