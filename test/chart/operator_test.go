@@ -70,7 +70,7 @@ func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 	r.expectOwners(ctx)
 	options := optionsOf(r.objects)
 	options.OwnNamespace, options.ClusterResourceNamespace = r.namespace, r.namespace
-	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "127.0.0.1:0"
+	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress, options.CRLAddress = "0", "0", "127.0.0.1:0", "127.0.0.1:0"
 	options.SharedProcess = true
 	for _, f := range change {
 		f(&options)
