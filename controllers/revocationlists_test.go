@@ -172,7 +172,7 @@ func fetched(g Gomega, ctx context.Context, url string) []byte {
 	g.Expect(err).NotTo(HaveOccurred())
 	response, err := http.DefaultClient.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	g.Expect(response.StatusCode).To(Equal(http.StatusOK))
 	g.Expect(response.Header.Get("Content-Type")).To(Equal("application/pkix-crl"))
 	der, err := io.ReadAll(response.Body)

@@ -106,8 +106,8 @@ func (l *ledger) read(id string) {
 		return
 	}
 	for _, list := range l.known.published {
-		if list.KeyID == id {
-			line.raise(list.Number)
+		if number, ok := numberOf(list); ok && list.KeyID == id {
+			line.raise(number)
 		}
 	}
 	certs = append(certs, line.signer.Chain.Leaf())
@@ -203,27 +203,27 @@ func (l *line) read(seen copied, certs []*x509.Certificate) {
 	if !bytes.Equal(l.der, seen.der) {
 		before, _, _ = parse(seen, certs)
 	}
+	if before != nil {
+		l.raise(before.Number)
+	}
 	switch {
 	case err != nil:
 		l.cause = "it was not a list that the CA's key signed"
 	case at > 0:
 		l.cause = "the CA certificate has another name now"
-	case l.list == nil && (before != nil || l.floor != nil):
+	case l.list == nil && l.floor != nil:
 		l.cause = "it was missing"
-	case l.list != nil && (before != nil && l.list.Number.Cmp(before.Number) < 0 || l.floor != nil && l.list.Number.Cmp(l.floor) < 0):
+	case l.list != nil && l.floor != nil && l.list.Number.Cmp(l.floor) < 0:
 		l.cause = "it was older than the one before"
-	default:
-		return
 	}
-	if before != nil {
-		l.raise(before.Number.String())
+	if l.cause != "" {
+		l.list = pki.MergeCRLs(l.list, before)
 	}
-	l.list = pki.MergeCRLs(l.list, before)
 }
 
 // parse reads a list that one of the certificates' key signed, and says which.
 func parse(c copied, certs []*x509.Certificate) (*pki.CRL, int, error) {
-	err := error(pki.ErrInvalidCRL)
+	err := pki.ErrInvalidCRL
 	for at, cert := range certs {
 		var list *pki.CRL
 		if list, err = pki.ParseCRL(c.der, cert); err == nil {
@@ -236,11 +236,16 @@ func parse(c copied, certs []*x509.Certificate) (*pki.CRL, int, error) {
 }
 
 // raise remembers that a list of this number was there.
-func (l *line) raise(number string) {
-	n, ok := new(big.Int).SetString(number, 10)
-	if ok && n.Sign() > 0 && len(n.Bytes()) <= pki.MaxSerialOctets && (l.floor == nil || l.floor.Cmp(n) < 0) {
-		l.floor = n
+func (l *line) raise(number *big.Int) {
+	if l.floor == nil || l.floor.Cmp(number) < 0 {
+		l.floor = number
 	}
+}
+
+// numberOf reads what a status says. What cannot be the number of a list is none.
+func numberOf(list v1.CAIssuerCRL) (*big.Int, bool) {
+	number, ok := new(big.Int).SetString(list.Number, 10)
+	return number, ok && number.Sign() >= 0 && len(number.Bytes()) < pki.MaxSerialOctets
 }
 
 // retire drops the keys that sign no more, with their lists: the CA certificate of a former key has expired, or

@@ -47,7 +47,7 @@ var _ = Describe("the Deployment", func() {
 			"--set=approveSignerNames={issuers.cert-manager.io/*,clusterissuers.cert-manager.io/one}",
 			"--set=copiedAnnotationPrefixes={example.com/,-example.com/not/}", "--set=enableCertificateOwnerRef=true",
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
-			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}",
+			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}", "--set=crl.baseURL=http://crl.example.com/lists",
 			"--set=logLevel=3", "--set=logFormat=text", "--set=extraArgs={--concurrent-reconciles=3}"))
 		Expect(options).To(MatchFields(IgnoreExtras, Fields{
 			"APIGroup":                 Equal("cert-manager.io"),
@@ -59,6 +59,7 @@ var _ = Describe("the Deployment", func() {
 			"DNS01Nameservers":         Equal([]string{"9.9.9.9:53", "149.112.112.112:53"}),
 			"DNS01NameserversOnly":     BeTrue(),
 			"AllowPrivateAddresses":    Equal([]string{"10.0.0.0/8", "10.0.0.53", "fd00::/8", "::1"}),
+			"CRLBaseURL":               Equal("http://crl.example.com/lists"),
 			"Verbosity":                Equal(3),
 			"LogFormat":                Equal("text"),
 			"ConcurrentReconciles":     Equal(3),
@@ -73,7 +74,7 @@ var _ = Describe("the Deployment", func() {
 			ports[port.Name] = fmt.Sprintf(":%d", port.ContainerPort)
 		}
 		Expect(ports).To(Equal(map[string]string{
-			"metrics": served.MetricsAddress, "health": served.HealthAddress, "solver": served.HTTP01SolverAddress,
+			"metrics": served.MetricsAddress, "health": served.HealthAddress, "solver": served.HTTP01SolverAddress, "crl": served.CRLAddress,
 		}))
 		Expect(container.LivenessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
 		Expect(container.ReadinessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
@@ -88,6 +89,15 @@ var _ = Describe("the Deployment", func() {
 			}
 		}
 		Expect(names).To(ContainElement(optionsOf(objects).HTTP01SolverService))
+		url := optionsOf(objects).CRLBaseURL
+		for _, object := range ofKind(objects, "Service") {
+			service := typed[corev1.Service](object)
+			if url == "http://"+service.Name+"."+service.Namespace+".svc" {
+				Expect(service.Spec.Ports).To(HaveExactElements(And(HaveField("Port", BeEquivalentTo(80)), HaveField("TargetPort.StrVal", "crl"))))
+				url = ""
+			}
+		}
+		Expect(url).To(BeEmpty(), "a URL of revocation lists that leads to no Service")
 	})
 
 	It("is a pod that the strictest Pod Security Standard takes", func(ctx SpecContext) {

@@ -83,7 +83,7 @@ var _ = Describe("what is installed", func() {
 		for _, object := range rendered("--set=crds.enabled=false,policies.enabled=false,rbac.create=false,rbac.userRoles=false") {
 			kinds[object.GetKind()]++
 		}
-		Expect(kinds).To(Equal(map[string]int{"Deployment": 1, "Service": 2, "ServiceAccount": 1}))
+		Expect(kinds).To(Equal(map[string]int{"Deployment": 1, "Service": 3, "ServiceAccount": 1}))
 	})
 
 	It("tells the approval policy of the issuer kinds of other programs", func(ctx SpecContext) {
@@ -119,6 +119,7 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 	Entry("a namespace that is none", "--set=namespaces={A}", "/namespaces/0"),
 	Entry("a nameserver without a port", "--set=dns01.recursiveNameservers={9.9.9.9}", "/dns01/recursiveNameservers/0"),
 	Entry("a private network by its name", "--set=allowPrivateAddresses={loopback}", "/allowPrivateAddresses/0"),
+	Entry("a URL of revocation lists that is not http", "--set=crl.baseURL=https://crl.example.com", "/crl/baseURL"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )
