@@ -121,7 +121,8 @@ func describe(der []byte) description {
 		return description{}
 	}
 	list, err := x509.ParseRevocationList(der)
-	if err != nil {
+	// What stands behind a list is no part of it.
+	if err != nil || len(list.Raw) != len(der) {
 		return description{}
 	}
 	sum := sha256.Sum256(der)
