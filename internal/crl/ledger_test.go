@@ -196,7 +196,7 @@ func TestAFormerKeyGoesWithItsCertificate(t *testing.T) {
 	former, current := authority{ends: now.Add(20 * day)}.signer(t), authority{}.signer(t)
 	k, _ := kept(t, known{current: former}, now, 1)
 	k.current = current
-	k, l := kept(t, k, now.Add(6*day))
+	k, _ = kept(t, k, now.Add(6*day))
 	if list := stored(t, k, former); !list.ThisUpdate.Equal(now.Add(6*day)) || len(list.Entries) != 1 {
 		t.Errorf("the former key's list is of %v", list.ThisUpdate)
 	}
@@ -204,7 +204,7 @@ func TestAFormerKeyGoesWithItsCertificate(t *testing.T) {
 		t.Errorf("%d entries of keys, %d of lists", len(k.keys), len(k.lists))
 	}
 	late := former.Chain.Leaf().NotAfter.Add(-time.Hour)
-	k, l = kept(t, k, late)
+	k, l := kept(t, k, late)
 	if due := l.again(late); !due.Equal(former.Chain.Leaf().NotAfter.Add(time.Second)) {
 		t.Errorf("due at %v", due)
 	}

@@ -136,7 +136,7 @@ func TestServeLetsCachesKeepAListForAnHour(t *testing.T) {
 		}
 	}
 	w.lists["team/ca-crl ab.crl"], w.version = signedList(t), "2"
-	if next := ask(handler, http.MethodGet, "/crl/team/ca/ab.crl"); next.Header.Get("ETag") == first.Header.Get("ETag") || next.StatusCode != 200 {
+	if next := ask(handler, http.MethodGet, "/crl/team/ca/ab.crl"); next.Header.Get("ETag") == first.Header.Get("ETag") || next.StatusCode != http.StatusOK {
 		t.Errorf("the next list has the tag of the one before")
 	}
 	for at, want := range map[time.Duration]string{7*24*time.Hour - time.Minute: "max-age=60", 8 * 24 * time.Hour: "max-age=0"} {
