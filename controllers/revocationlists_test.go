@@ -236,6 +236,12 @@ var _ = Describe("the revocation list of a ca issuer", func() {
 		w.clock.ahead.Store(int64(time.Hour))
 		Expect(w.revoke(ctx, leaf, pki.ReasonKeyCompromise)).To(BeTrue())
 		Expect(w.list(ctx, w.ca(ctx)).Raw).To(Equal(first.Raw), "revoking again changes nothing")
+
+		By("signing it anew, after a restart too")
+		w.stop()
+		w.start()
+		w.look(ctx, 5*24*time.Hour)
+		w.list(ctx, w.ca(ctx), numberedAbove(first), havingRevoked(leaf))
 	})
 
 	It("is signed anew with a third of its time left, and is left alone until then", func(ctx SpecContext) {
@@ -244,14 +250,17 @@ var _ = Describe("the revocation list of a ca issuer", func() {
 		first := w.list(ctx, w.ca(ctx))
 		Expect(first.NextUpdate).To(BeTemporally("==", first.ThisUpdate.Add(pki.DefaultCRLLifetime)))
 		Eventually(w.status(ctx)).Should(HaveLen(1))
-		writes := calls.Count("PUT secrets") + calls.Count("PUT issuers/status")
+		requests := func() int {
+			return calls.Count("GET secrets") + calls.Count("POST secrets") + calls.Count("PUT secrets") + calls.Count("PUT issuers/status")
+		}
+		before := requests()
 		w.look(ctx, pki.DefaultCRLLifetime*2/3-time.Minute)
-		Consistently(func() int { return calls.Count("PUT secrets") + calls.Count("PUT issuers/status") }).WithTimeout(time.Second).Should(Equal(writes))
+		Consistently(requests).WithTimeout(time.Second).Should(Equal(before))
 		w.look(ctx, time.Minute)
 		second := w.list(ctx, w.ca(ctx), numberedAbove(first))
 		Expect(second.ThisUpdate).To(BeTemporally("<", first.NextUpdate))
 		Eventually(w.status(ctx)).Should(HaveExactElements(HaveField("Number", second.Number.String())))
-		Expect(calls.Count("PUT secrets")+calls.Count("PUT issuers/status")).To(Equal(writes+2), "one of the Secret, one of the status")
+		Expect(requests()).To(Equal(before+2), "one for the Secret, one for the status")
 	})
 
 	It("goes on for a former key until its CA certificate expires, and takes its certificates", func(ctx SpecContext) {

@@ -72,11 +72,9 @@ func (c *CRLs) Keep(ctx context.Context, issuer v1.GenericIssuer, current *pki.S
 	var l *ledger
 	var failure error
 	err := c.change(ctx, issuer, current, publish || issuer.GetStatus().CA != nil, func(opened *ledger) error {
-		l, failure = opened, nil
+		l, failure = opened, opened.refusal
 		if publish {
 			failure = l.admit()
-		} else if len(l.lines) > 0 || l.refusal != nil {
-			failure = l.refusal
 		}
 		l.retire(c.Client.Now())
 		failure = errors.Join(failure, l.renew(c.Client.Now(), c.Lifetime))

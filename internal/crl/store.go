@@ -61,26 +61,33 @@ func (c *CRLs) open(ctx context.Context, issuer v1.GenericIssuer, s *secrets) er
 }
 
 func (c *CRLs) get(ctx context.Context, issuer v1.GenericIssuer, s *secrets, name, label string) (*corev1.Secret, error) {
-	secret, full := &corev1.Secret{}, c.secret(issuer, name)
-	err := apierrors.NewNotFound(corev1.Resource("secrets"), name)
-	readErr := error(err)
-	if !s.live {
-		readErr = c.Client.Get(ctx, full, secret)
-	}
-	if s.live || outcome.IsMomentary(readErr) || apierrors.IsNotFound(readErr) && s.expected {
-		secret = &corev1.Secret{}
-		readErr = c.Client.Live.Get(ctx, full, secret)
-	}
+	secret, err := c.read(ctx, s, c.secret(issuer, name))
 	switch {
-	case apierrors.IsNotFound(readErr):
+	case apierrors.IsNotFound(err):
 		return nil, nil
-	case readErr != nil:
-		return nil, fmt.Errorf("reading Secret %q: %w", name, readErr)
+	case apierrors.IsForbidden(err):
+		return nil, outcome.WaitUntil(c.Client.Now().Add(foreignPause), v1.ReasonSecretForbidden,
+			"the operator may not read Secret %q, which has revocation lists: allow its service account to get it", name)
+	case err != nil:
+		return nil, fmt.Errorf("reading Secret %q: %w", name, err)
 	case !c.owns(issuer, secret, label):
 		return nil, outcome.WaitUntil(c.Client.Now().Add(foreignPause), v1.ReasonSecretNotOurs,
 			"Secret %q is needed for revocation lists and is not of this issuer: rename or delete it", name)
 	}
 	return secret, nil
+}
+
+// read reads a Secret from the cache where that is enough.
+func (c *CRLs) read(ctx context.Context, s *secrets, name types.NamespacedName) (*corev1.Secret, error) {
+	if !s.live {
+		secret := &corev1.Secret{}
+		err := c.Client.Get(ctx, name, secret)
+		if !outcome.IsMomentary(err) && (!apierrors.IsNotFound(err) || !s.expected) {
+			return secret, err
+		}
+	}
+	secret := &corev1.Secret{}
+	return secret, c.Client.Live.Get(ctx, name, secret)
 }
 
 // owns says whether a Secret is the issuer's: it is its controller, or has none and the label.
