@@ -6,6 +6,9 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -180,6 +183,21 @@ func fetched(g Gomega, ctx context.Context, url string) []byte {
 	return der
 }
 
+// verifiedByOpenSSL is what a client says that fetches the list at the certificate's distribution point.
+func verifiedByOpenSSL(ctx context.Context, ca, leaf *x509.Certificate) string {
+	GinkgoHelper()
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		Skip("openssl is not installed")
+	}
+	folder := GinkgoT().TempDir()
+	caFile, leafFile := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "leaf.pem")
+	Expect(os.WriteFile(caFile, pki.CertificatePEM(ca), 0o600)).To(Succeed())
+	Expect(os.WriteFile(leafFile, pki.CertificatePEM(leaf), 0o600)).To(Succeed())
+	out, _ := exec.CommandContext(ctx, openssl, "verify", "-x509_strict", "-crl_check", "-crl_download", "-CAfile", caFile, leafFile).CombinedOutput()
+	return string(out)
+}
+
 func keyID(ca *x509.Certificate) string {
 	GinkgoHelper()
 	id, err := (&pki.Signer{Chain: pki.Chain{ca}}).KeyID()
@@ -217,6 +235,9 @@ var _ = Describe("the revocation list of a ca issuer", func() {
 			}).Should(Succeed())
 			Eventually(w.status(ctx)).Should(HaveExactElements(And(
 				HaveField("KeyID", keyID(w.ca(ctx))), HaveField("Entries", BeEquivalentTo(1)), HaveField("URL", leaf.CRLDistributionPoints[0]))))
+			good := expectPair(ctx, s, issue(ctx, s, certificate(s.namespace, "good", "ca"))).Leaf()
+			Expect(verifiedByOpenSSL(ctx, w.ca(ctx), good)).To(ContainSubstring("OK"))
+			Expect(verifiedByOpenSSL(ctx, w.ca(ctx), leaf)).To(ContainSubstring("certificate revoked"))
 		})
 	}
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -76,8 +75,7 @@ var (
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	namespace, issuer, file := r.PathValue("namespace"), r.PathValue("issuer"), r.PathValue("file")
-	inNamespace := strings.Count(r.Pattern, "{") == 3
-	if !issuerElement.MatchString(issuer) || !fileElement.MatchString(file) || inNamespace && !namespaceElement.MatchString(namespace) {
+	if !issuerElement.MatchString(issuer) || !fileElement.MatchString(file) || namespace != "" && !namespaceElement.MatchString(namespace) {
 		http.NotFound(w, r)
 		return
 	}
