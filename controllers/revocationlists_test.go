@@ -277,7 +277,10 @@ var _ = Describe("the revocation list of a ca issuer", func() {
 		before := requests()
 		w.look(ctx, pki.DefaultCRLLifetime*2/3-time.Minute)
 		Consistently(requests).WithTimeout(time.Second).Should(Equal(before))
-		w.look(ctx, time.Minute)
+
+		By("waiting for the time, which nothing else tells")
+		due := first.NextUpdate.Add(-pki.DefaultCRLLifetime / 3)
+		w.look(ctx, due.Sub(w.clock.now())-2*time.Second)
 		second := w.list(ctx, w.ca(ctx), numberedAbove(first))
 		Expect(second.ThisUpdate).To(BeTemporally("<", first.NextUpdate))
 		Eventually(w.status(ctx)).Should(HaveExactElements(HaveField("Number", second.Number.String())))

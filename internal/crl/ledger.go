@@ -397,9 +397,14 @@ func (l *ledger) again(now time.Time) time.Time {
 		if end, ok := line.end(id == l.current); ok {
 			times = append(times, end.Add(time.Second))
 		}
-		if line.able(now) && line.list != nil {
-			times = append(times, later(line.list.Due(), now.Add(retryPause)))
+		if !line.able(now) || line.list == nil {
+			continue
 		}
+		due := line.list.Due()
+		if !due.After(now) {
+			due = now.Add(retryPause)
+		}
+		times = append(times, due)
 	}
 	if len(times) == 0 {
 		return time.Time{}
@@ -409,13 +414,6 @@ func (l *ledger) again(now time.Time) time.Time {
 
 // retryPause is the time until a list that is due is looked at again, after it could not be signed.
 const retryPause = time.Minute
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
 
 // refused is an error of signing or adding as an outcome.
 func refused(err error) error {

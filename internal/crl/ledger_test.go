@@ -140,8 +140,14 @@ func TestASettledLedgerChangesNothing(t *testing.T) {
 	if len(after.keys) != 2 || string(after.keys[l.current+keySuffix]) != string(before.keys[l.current+keySuffix]) {
 		t.Error("the keys changed")
 	}
-	if due, want := l.again(now), stored(t, before, ca).Due(); !due.Equal(want) {
-		t.Errorf("due at %v, want %v", due, want)
+	want := stored(t, before, ca).Due()
+	for _, at := range []time.Time{now, want.Add(-time.Second)} {
+		if due := l.again(at); !due.Equal(want) {
+			t.Errorf("at %v, due at %v, want %v", at, due, want)
+		}
+	}
+	if due := l.again(want); !due.Equal(want.Add(retryPause)) {
+		t.Errorf("a list that could not be signed is due at %v", due)
 	}
 }
 
