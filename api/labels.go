@@ -13,6 +13,9 @@ type Labels struct {
 	// RestartOnRenewal ("true") on a Deployment, StatefulSet or DaemonSet has its pods replaced when a
 	// certificate that they use changes. Only labelled workloads are cached.
 	RestartOnRenewal string
+	// RevocationList marks the Secrets of a ca issuer's revocation lists: RevocationLists the one that holds
+	// them and may be mounted and served, RevocationListKeys the one that holds the keys that sign them.
+	RevocationList string
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
@@ -21,6 +24,12 @@ type Labels struct {
 	// HTTPToken carries a checksum of the token that such an object answers with.
 	HTTPToken string
 }
+
+// Values of the label RevocationList.
+const (
+	RevocationLists    = "lists"
+	RevocationListKeys = "keys"
+)
 
 func labelsFor(group, acmeGroup string) Labels {
 	return Labels{
@@ -31,5 +40,6 @@ func labelsFor(group, acmeGroup string) Labels {
 		HTTPDomain:       acmeGroup + "/http-domain",
 		HTTPToken:        acmeGroup + "/http-token",
 		RestartOnRenewal: group + "/restart-on-renewal",
+		RevocationList:   group + "/revocation-list",
 	}
 }

@@ -91,6 +91,7 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			HTTPDomain:       "acme.cert-manager.io/http-domain",
 			HTTPToken:        "acme.cert-manager.io/http-token",
 			RestartOnRenewal: "cert-manager.io/restart-on-renewal",
+			RevocationList:   "cert-manager.io/revocation-list",
 		},
 		Annotation: Annotations{
 			Issuer:        "cert-manager.io/issuer",

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/backend"
 	"github.com/certwright/certwright/internal/condition"
+	"github.com/certwright/certwright/internal/crl"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/report"
@@ -32,6 +34,8 @@ type IssuerReconciler struct {
 	Accounts *backend.Accounts
 	// Limits keeps accounts to the limits of their CA.
 	Limits *backend.Limiters
+	// CRLs keeps the revocation lists of ca issuers.
+	CRLs   *crl.CRLs
 	Events report.Events
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
@@ -44,6 +48,7 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 	if apierrors.IsNotFound(err) || err == nil && issuer.GetDeletionTimestamp() != nil {
 		r.Secrets.Keep(owner(r.Kind, request.NamespacedName))
 		r.Accounts.Forget(owner(r.Kind, request.NamespacedName))
+		r.CRLs.Forget(owner(r.Kind, request.NamespacedName))
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -51,7 +56,7 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 	}
 	status := issuer.GetStatus().DeepCopy()
 	ready, waiting := r.check(ctx, issuer, status)
-	if outcome.IsMomentary(waiting) {
+	if outcome.IsMomentary(waiting) || errors.Is(waiting, errNotJudged) {
 		return report.Result(waiting, noTime, r.Client.Now())
 	}
 	status.Conditions = condition.Set(status.Conditions, r.condition(issuer, ready, waiting), r.Client.Now())
@@ -68,12 +73,16 @@ func (r *IssuerReconciler) check(ctx context.Context, issuer v1.GenericIssuer, s
 	if spec.ACME == nil {
 		r.Accounts.Forget(backend.IssuerOwner(issuer))
 	}
+	if spec.CA == nil {
+		status.CA = nil
+		r.CRLs.Forget(backend.IssuerOwner(issuer))
+	}
 	switch {
 	case spec.SelfSigned != nil:
 		r.Secrets.Keep(backend.IssuerOwner(issuer))
 		return ready{reason: v1.ReasonIsReady, message: "The issuer signs each certificate with its own key"}, nil
 	case spec.CA != nil:
-		return r.checkCA(issuer)
+		return r.checkCA(ctx, issuer, status)
 	case spec.ACME != nil:
 		return r.checkACME(ctx, issuer, status)
 	default:
@@ -88,22 +97,42 @@ type ready struct {
 	until           time.Time
 }
 
-func (r *IssuerReconciler) checkCA(issuer v1.GenericIssuer) (ready, error) {
+// errNotJudged is a failed call that says nothing about whether an issuer can sign: its status stays as it is.
+var errNotJudged = errors.New("the revocation lists could not be kept")
+
+// checkCA keeps the revocation lists up to date even where the CA cannot sign now: those of former keys go on.
+func (r *IssuerReconciler) checkCA(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
 	name := secretOf(issuer, r.ClusterResourceNamespace, issuer.GetSpec().CA.SecretName)
 	r.Secrets.Keep(backend.IssuerOwner(issuer), name)
-	signer, err := r.Signers.Get(backend.IssuerOwner(issuer), name)
-	if err != nil {
-		return ready{}, err
+	signer, unusable := r.Signers.Get(backend.IssuerOwner(issuer), name)
+	if outcome.IsMomentary(unusable) {
+		return ready{}, unusable
+	}
+	lists, err := r.CRLs.Keep(ctx, issuer, signer)
+	if outcome.IsMomentary(err) || err != nil && outcome.From(err).Kind == outcome.Retry {
+		return ready{}, fmt.Errorf("%w: %w", errNotJudged, err)
+	}
+	status.CA = lists.Status
+	if unusable != nil {
+		return ready{until: lists.Due}, unusable
 	}
 	// With any certificate above it expired, too, nobody could verify what it signs.
 	until := signer.Chain.NotAfter()
 	if r.Client.Now().After(until) {
-		return ready{}, outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "the CA certificate in Secret %q, or one above it, expired at %s", name.Name, until.UTC().Format(timeFormat))
+		return ready{until: lists.Due}, outcome.WaitFor(v1.ReasonErrInvalidKeyPair, "the CA certificate in Secret %q, or one above it, expired at %s",
+			name.Name, until.UTC().Format(timeFormat))
 	}
-	return ready{
-		reason: v1.ReasonKeyPairVerified, until: until,
-		message: fmt.Sprintf("The CA in Secret %q signs until %s", name.Name, until.UTC().Format(timeFormat)),
-	}, nil
+	if err != nil {
+		return ready{until: until}, err
+	}
+	message := fmt.Sprintf("The CA in Secret %q signs until %s", name.Name, until.UTC().Format(timeFormat))
+	if lists.Remark != "" {
+		message += "; " + lists.Remark
+	}
+	if !lists.Due.IsZero() && lists.Due.Before(until) {
+		until = lists.Due
+	}
+	return ready{reason: v1.ReasonKeyPairVerified, until: until, message: message}, nil
 }
 
 func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {

@@ -122,7 +122,7 @@ func handMadeSecretFor(lifetime time.Duration, namespace, name string, crt *v1.C
 	Expect(err).NotTo(HaveOccurred())
 	csr, err := pki.ParseRequest(encoded)
 	Expect(err).NotTo(HaveOccurred())
-	chain, err := pki.SelfSign(csr, key, pki.Template{Duration: lifetime, IsCA: crt.Spec.IsCA}, time.Now())
+	chain, err := pki.SelfSign(csr, key, pki.Template{Duration: lifetime, IsCA: crt.Spec.IsCA, Usages: issuance.Usages(crt.Spec.Usages)}, time.Now())
 	Expect(err).NotTo(HaveOccurred())
 	keyPEM, err := pki.EncodePrivateKey(key, pki.PKCS1)
 	Expect(err).NotTo(HaveOccurred())

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -134,9 +135,17 @@ var issuerChanged = predicate.Funcs{
 		before, ok := e.ObjectOld.(v1.GenericIssuer)
 		after, okAfter := e.ObjectNew.(v1.GenericIssuer)
 		return !ok || !okAfter || before.GetGeneration() != after.GetGeneration() ||
-			!equality.Semantic.DeepEqual(before.GetStatus(), after.GetStatus())
+			!equality.Semantic.DeepEqual(withoutLists(before), withoutLists(after))
 	},
 	CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
+}
+
+// withoutLists is an issuer's status without what nobody who uses it waits for. A list is signed anew every few
+// days, and with every revocation: that must not wake every Certificate.
+func withoutLists(issuer v1.GenericIssuer) v1.IssuerStatus {
+	status := *issuer.GetStatus()
+	status.CA = nil
+	return status
 }
 
 // SetupWithManager wakes a request by itself, its Order, its issuer and the Secrets that this names.
@@ -155,15 +164,34 @@ func isUnderWay(object client.Object) bool {
 	return ok && !finished(request)
 }
 
-// SetupWithManager wakes an issuer by itself, the Secrets it names, and doubts about its account.
+// SetupWithManager wakes an issuer by itself, the Secrets it names, those of its revocation lists, and doubts about
+// its account.
 func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		// An annotation asks for a new account key.
 		For(r.New(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(r.Secrets.Source(r.Kind, kube.Itself)).
 		WatchesRawSource(r.Accounts.Doubts.Source(r.Kind, kube.Itself)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.keeperOf)).
 		WithOptions(options(2)).
 		Complete(r)
+}
+
+// keeperOf is the issuer whose revocation lists are in a Secret.
+func (r *IssuerReconciler) keeperOf(ctx context.Context, secret client.Object) []reconcile.Request {
+	keeper := metav1.GetControllerOf(secret)
+	if keeper == nil || keeper.Kind != r.Kind || keeper.APIVersion != r.CRLs.Names.GroupVersion.String() {
+		return nil
+	}
+	name := types.NamespacedName{Name: keeper.Name}
+	if r.Kind == v1.IssuerKind {
+		name.Namespace = secret.GetNamespace()
+	}
+	// The Secret may be in a namespace whose Issuers are not ours to look at.
+	if err := r.Client.Cached.Get(ctx, name, r.New()); err != nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: name}}
 }
 
 // SetupWithManager wakes an Order by itself, by its issuer, and by the Secrets that its solvers or its

@@ -121,7 +121,7 @@ func startOperator(namespace string, change ...func(*operator.Options)) (stop fu
 	options := operator.Default()
 	options.APIGroup = names.Group
 	options.Namespaces, options.OwnNamespace = []string{namespace}, namespace
-	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "0"
+	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress, options.CRLAddress = "0", "0", "0", "0"
 	options.SharedProcess = true
 	options.AllowPrivateAddresses = []string{"127.0.0.0/8", "::1"}
 	for _, f := range change {

@@ -123,6 +123,8 @@ const (
 	ReasonErrGetKeyPair = "ErrGetKeyPair"
 	// ReasonErrInvalidKeyPair means that the CA's key pair cannot sign.
 	ReasonErrInvalidKeyPair = "ErrInvalidKeyPair"
+	// ReasonCRLNotPossible means that the CA cannot keep the revocation list that is asked for.
+	ReasonCRLNotPossible = "CRLNotPossible"
 	// ReasonVaultVerified means that Vault answers and lets the operator in.
 	ReasonVaultVerified = "VaultVerified"
 	// ReasonVaultError means that Vault does not answer or does not let the operator in.

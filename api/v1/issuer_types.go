@@ -147,6 +147,13 @@ type CAIssuer struct {
 	// +optional
 	CRLDistributionPoints []string `json:"crlDistributionPoints,omitempty"`
 
+	// PublishCRL has the operator keep a revocation list from the start, and put the URL under which it serves
+	// it into certificates, in front of crlDistributionPoints. Without it, a list comes into being with the
+	// first revocation, and certificates do not tell where it is. The CA certificate must have the usage "crl
+	// sign". Certificates that were signed before keep what they say.
+	// +optional
+	PublishCRL bool `json:"publishCRL,omitempty"`
+
 	// OCSPServers are URLs of OCSP responders to put into certificates (RFC 5280 section 4.2.2.1).
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -182,6 +189,46 @@ type IssuerStatus struct {
 	// ACME is what is known of the account at the CA.
 	// +optional
 	ACME *ACMEIssuerStatus `json:"acme,omitempty"`
+
+	// CA is what a ca issuer keeps. It is absent as long as there is nothing.
+	// +optional
+	CA *CAIssuerStatus `json:"ca,omitempty"`
+}
+
+// CAIssuerStatus is what a ca issuer keeps.
+type CAIssuerStatus struct {
+	// CRLs are the revocation lists: one for each key of the CA that has any, those of former keys too, until
+	// their CA certificate expires.
+	// +listType=map
+	// +listMapKey=keyID
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	CRLs []CAIssuerCRL `json:"crls,omitempty"`
+}
+
+// CAIssuerCRL is a revocation list as it was last signed.
+type CAIssuerCRL struct {
+	// KeyID is the subject key identifier of the CA certificate, in hex: the authority key identifier of the
+	// certificates that the list is for.
+	// +kubebuilder:validation:MaxLength=128
+	KeyID string `json:"keyID"`
+
+	// Number of the list, in decimal. It only grows.
+	// +kubebuilder:validation:MaxLength=64
+	Number string `json:"number"`
+
+	// ThisUpdate is when the list was signed.
+	ThisUpdate metav1.Time `json:"thisUpdate"`
+
+	// NextUpdate is when the list ends to be valid. The next one is there long before.
+	NextUpdate metav1.Time `json:"nextUpdate"`
+
+	// Entries is how many certificates are on the list.
+	Entries int64 `json:"entries"`
+
+	// URL is where the operator serves the list, if it was told under which URL that is.
+	// +optional
+	URL string `json:"url,omitempty"`
 }
 
 // ACMEIssuerStatus is what is known of the account at the CA. With it a restart registers nothing again.

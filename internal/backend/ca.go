@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,8 @@ import (
 // CA signs with the key pair in a Secret.
 type CA struct {
 	Signers *Signers
+	// ListURL is where the revocation list of an issuer's key is served, or empty.
+	ListURL func(v1.GenericIssuer, *pki.Signer) string
 }
 
 // Issue implements Backend.
@@ -27,7 +30,7 @@ func (b *CA) Issue(_ context.Context, request Request) (*Issued, error) {
 		return nil, err
 	}
 	template := template(request.Object, usages(request.Object))
-	template.CRLDistributionPoints = spec.CRLDistributionPoints
+	template.CRLDistributionPoints = b.distributionPoints(request.Issuer, signer)
 	template.OCSPServers = spec.OCSPServers
 	template.IssuingCertificateURLs = spec.IssuingCertificateURLs
 	issued, err := signer.Sign(request.CSR, template, request.Now)
@@ -35,6 +38,19 @@ func (b *CA) Issue(_ context.Context, request Request) (*Issued, error) {
 		return nil, refused(err)
 	}
 	return &Issued{Chain: issued.Chain.PEM(), CA: pki.CertificatePEM(issued.CA)}, nil
+}
+
+// distributionPoints are where the certificate says that its revocation list is (RFC 5280 section 4.2.1.13).
+func (b *CA) distributionPoints(issuer v1.GenericIssuer, signer *pki.Signer) []string {
+	spec := issuer.GetSpec().CA
+	if !spec.PublishCRL {
+		return spec.CRLDistributionPoints
+	}
+	published := b.ListURL(issuer, signer)
+	if published == "" || slices.Contains(spec.CRLDistributionPoints, published) {
+		return spec.CRLDistributionPoints
+	}
+	return append([]string{published}, spec.CRLDistributionPoints...)
 }
 
 // IssuerOwner names an issuer as the one that a Secret is watched for.

@@ -6,10 +6,13 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 )
 
@@ -30,6 +33,17 @@ func Answer(ctx context.Context, reader client.Reader, host, token string) (stri
 		}
 	}
 	return "", false
+}
+
+// RevocationList finds an entry of a Secret with revocation lists in the cache, and what identifies this version of
+// the Secret. The bytes are the cache's own.
+func RevocationList(ctx context.Context, reader client.Reader, label string, name types.NamespacedName, entry string) (list []byte, version string, found bool) {
+	secret := &corev1.Secret{}
+	if err := reader.Get(ctx, name, secret, client.UnsafeDisableDeepCopy); err != nil || secret.Labels[label] != api.RevocationLists {
+		return nil, "", false
+	}
+	list, found = secret.Data[entry]
+	return list, string(secret.UID) + "/" + secret.ResourceVersion, found
 }
 
 // ReadyEndpoints are the addresses (host:port) behind a port of a Service that are ready to answer.

@@ -46,14 +46,21 @@ func (a *answers) Start(ctx context.Context) error {
 	server := http01.NewServer(a.address, &http01.Handler{Lookup: func(ctx context.Context, host, token string) (string, bool) {
 		return kube.Answer(ctx, a.cache, host, token)
 	}})
+	if err := serve(ctx, server); err != nil {
+		return fmt.Errorf("answering HTTP-01 challenges: %w", err)
+	}
+	return nil
+}
+
+// serve runs a server until ctx ends. Who is in the middle of an answer then asks again, another replica maybe.
+func serve(ctx context.Context, server *http.Server) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("answering HTTP-01 challenges: %w", err)
+		return err
 	case <-ctx.Done():
 	}
-	// Challenges under way are asked again by the CA or answered by another replica.
 	if err := server.Close(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

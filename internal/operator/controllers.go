@@ -13,6 +13,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/backend"
+	"github.com/certwright/certwright/internal/crl"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
@@ -32,6 +33,7 @@ type parts struct {
 	signers  *backend.Signers
 	accounts *backend.Accounts
 	limits   *backend.Limiters
+	crls     *crl.CRLs
 	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
 	records  *controllers.IssuedRecords
@@ -72,6 +74,11 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 		Client: p.client, Namespace: options.ClusterResourceNamespace, Log: mgr.GetLogger().WithName("limits"),
 		Annotations: backend.LimitAnnotations{Force: keys.IgnoreLimits, Directory: keys.Directory, Account: keys.Account},
 	}
+	p.crls = &crl.CRLs{
+		Names: names, Client: p.client, Signers: p.signers, ClusterResourceNamespace: options.ClusterResourceNamespace,
+		BaseURL:  options.CRLBaseURL,
+		Replaced: func(issuer v1.GenericIssuer, message string) { p.events.ListReplaced(issuer, message) },
+	}
 	sealKey := &kube.SealKey{Client: p.client, Namespace: options.ClusterResourceNamespace}
 	for _, runnable := range []manager.Runnable{p.limits, sealKey} {
 		if err := mgr.Add(runnable); err != nil {
@@ -79,7 +86,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 		}
 	}
 	p.records = &controllers.IssuedRecords{Names: names, Client: p.client, Key: sealKey}
-	p.revoker = &backend.Revoker{Accounts: p.accounts}
+	p.revoker = &backend.Revoker{Accounts: p.accounts, CRLs: p.crls}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,
 		Reach:    namespaced,
@@ -123,7 +130,7 @@ func newClusterIssuer() v1.GenericIssuer { return &v1.ClusterIssuer{} }
 func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers.IssuerReconciler {
 	return &controllers.IssuerReconciler{
 		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts,
-		Limits: p.limits, Events: p.events,
+		Limits: p.limits, CRLs: p.crls, Events: p.events,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }
@@ -142,7 +149,7 @@ func (p *parts) requests() *controllers.CertificateRequestReconciler {
 		Names: p.names, Client: p.client, Secrets: p.secrets, Events: p.events, Approver: p.approver,
 		Backends: controllers.Backends{
 			SelfSigned: &backend.SelfSigned{Names: p.names, Keyring: p.keyring, Secrets: p.secrets},
-			CA:         &backend.CA{Signers: p.signers},
+			CA:         &backend.CA{Signers: p.signers, ListURL: p.crls.URL},
 			ACME:       &backend.ACME{Names: p.names, Client: p.client},
 		},
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -118,6 +119,9 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	if err := addAnswers(mgr, options); err != nil {
 		return nil, err
 	}
+	if err := addLists(mgr, names, options); err != nil {
+		return nil, err
+	}
 	return mgr, addHealth(mgr)
 }
 
@@ -160,7 +164,7 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 	result := cache.Options{
 		DefaultTransform: kube.Shrink,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})},
+			&corev1.Secret{}: cachedSecrets(names, options),
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
 				options.OwnNamespace: {LabelSelector: ofSolver},
 			}},
@@ -192,6 +196,26 @@ func inNamespaces(namespaces []string) map[string]cache.Config {
 	result := map[string]cache.Config{}
 	for _, namespace := range namespaces {
 		result[namespace] = cache.Config{}
+	}
+	return result
+}
+
+// cachedSecrets are those with our label in the namespaces that we work in. Where ClusterIssuers have their Secrets
+// elsewhere, their revocation lists are there too, and nothing else is looked at.
+func cachedSecrets(names api.Names, options Options) cache.ByObject {
+	managed := labels.SelectorFromSet(labels.Set{names.Label.Managed: "true"})
+	result := cache.ByObject{Label: managed}
+	if len(options.Namespaces) == 0 {
+		return result
+	}
+	result.Namespaces = map[string]cache.Config{}
+	isList, err := labels.NewRequirement(names.Label.RevocationList, selection.Exists, nil)
+	if err != nil {
+		panic(err) // The key is one that api made: this cannot depend on input.
+	}
+	result.Namespaces[options.ClusterResourceNamespace] = cache.Config{LabelSelector: managed.Add(*isList)}
+	for _, namespace := range options.Namespaces {
+		result.Namespaces[namespace] = cache.Config{}
 	}
 	return result
 }

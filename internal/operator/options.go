@@ -5,6 +5,7 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,6 +47,8 @@ type Options struct {
 	DNS01NameserversOnly bool
 	HTTP01SolverAddress  string
 	HTTP01SolverService  string
+	CRLAddress           string
+	CRLBaseURL           string
 	LogFormat            string
 	Verbosity            int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
@@ -76,6 +79,7 @@ func Default() Options {
 		MetricsAddress:       ":8080",
 		HealthAddress:        ":8081",
 		HTTP01SolverAddress:  ":8089",
+		CRLAddress:           ":8082",
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
 		RestartSpread:        5 * time.Minute,
@@ -129,6 +133,9 @@ func (o *Options) groups() []group {
 	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
 		"networks (CIDR) and addresses, comma separated, that the Issuers of namespaces may reach beside public addresses: CAs, name servers of solvers, and those of zones; ClusterIssuers reach what they name (default: none)")
 
+	revocation := newSet("Revocation")
+	revocation.flags.StringVar(&o.CRLAddress, "crl-bind-address", o.CRLAddress, "address that serves the revocation lists of ca issuers, at /crl/; 0 for none")
+	revocation.flags.StringVar(&o.CRLBaseURL, "crl-base-url", o.CRLBaseURL, "http URL under which clients reach that address, to be put into certificates of issuers that publish a list (default: none, and such issuers are not ready)")
 	restarts := newSet("Restarting workloads")
 	restarts.flags.BoolVar(&o.RestartOnRenewal, "restart-on-renewal", o.RestartOnRenewal, "replace the pods of Deployments, StatefulSets and DaemonSets with the label <api-group>/restart-on-renewal=true when a certificate that they use changes; needs rights on these")
 	restarts.flags.DurationVar(&o.RestartSpread, "restart-spread", o.RestartSpread, "time over which the workloads that a change concerns are restarted, each at a place of its own; 0 for at once, at most 24h")
@@ -139,7 +146,7 @@ func (o *Options) groups() []group {
 	serving.flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "address of /healthz and /readyz; 0 for none")
 	serving.flags.StringVar(&o.LogFormat, "log-format", o.LogFormat, "json or text")
 	serving.flags.IntVarP(&o.Verbosity, "v", "v", o.Verbosity, "how much to log: 0 for what an administrator wants to know, up to 4")
-	return []group{cluster, certificates, acme, restarts, serving}
+	return []group{cluster, certificates, acme, revocation, restarts, serving}
 }
 
 // Parse reads the command line. It returns pflag.ErrHelp after it wrote the help to out.
@@ -186,13 +193,7 @@ func (o *Options) complete() error {
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		return fmt.Errorf("--log-format %q is unknown: write json or text", o.LogFormat)
 	}
-	if err := o.checkACME(); err != nil {
-		return err
-	}
-	if err := o.checkRestarts(); err != nil {
-		return err
-	}
-	return o.checkIssuerKinds()
+	return errors.Join(o.checkACME(), o.checkCRL(), o.checkRestarts(), o.checkIssuerKinds())
 }
 
 func (o *Options) checkACME() error {

@@ -12,6 +12,22 @@ import (
 	"github.com/certwright/certwright/api"
 )
 
+func TestCRLBaseURL(t *testing.T) {
+	for url, good := range map[string]bool{
+		"http://crl.example.com": true, "http://crl.example.com:8080/lists/": true, "http://[2001:db8::1]": true,
+		"https://crl.example.com": false, "crl.example.com": false, "http://": false, "http://u:p@crl.example.com": false,
+		"http://crl.example.com?a=b": false, "http://crl.example.com#a": false, "http://crl example.com": false,
+	} {
+		_, err := Parse([]string{"--crl-base-url=" + url}, io.Discard)
+		if (err == nil) != good {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "write http:// with a host") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestAllowPrivateAddresses(t *testing.T) {
 	for arguments, want := range map[string][]netip.Prefix{
 		"": nil,

@@ -86,6 +86,11 @@ func (e Events) RecordsDropped(certificate runtime.Object, count int) {
 		"There are more certificates that have not expired than can be remembered: the %d that expire first cannot be revoked by a CertificateRevocation any more", count)
 }
 
+// ListReplaced tells that a revocation list was made anew instead of being continued.
+func (e Events) ListReplaced(issuer runtime.Object, message string) {
+	e.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "RevocationListReplaced", "KeepRevocationList", "%s", bounded(message))
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))

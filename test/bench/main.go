@@ -44,7 +44,7 @@ func parse() settings {
 	flag.IntVar(&s.rsaN, "rsa-n", 200, "certificates of ca-rsa, whose keys take the processor a tenth of a second each")
 	flag.IntVar(&s.workers, "workers", 20, "workers of the load and of the floor")
 	flag.StringVar(&s.operator, "operator", "bin/certwright --kubeconfig={kubeconfig} --api-group={group} --metrics-bind-address=0 --health-probe-bind-address=0 "+
-		"--http01-solver-bind-address=0 --dns01-recursive-nameservers={dns} --dns01-recursive-nameservers-only",
+		"--http01-solver-bind-address=0 --crl-bind-address=0 --dns01-recursive-nameservers={dns} --dns01-recursive-nameservers-only",
 		"command line of the operator; {kubeconfig}, {group} and {dns} are filled in")
 	flag.StringVar(&s.crds, "crds", "config/crd/bases", "folder of the CRDs, relative to the repository, written for group certwright.dev")
 	flag.StringVar(&s.group, "group", "certwright.dev", "API group of the kinds")

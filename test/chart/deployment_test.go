@@ -50,7 +50,7 @@ var _ = Describe("the Deployment", func() {
 			"--set=copiedAnnotationPrefixes={example.com/,-example.com/not/}", "--set=enableCertificateOwnerRef=true",
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
 			"--set=restartOnRenewal.enabled=true,restartOnRenewal.spread=20m", "--set=restartOnRenewal.namespaces={b}",
-			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}",
+			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}", "--set=crl.baseURL=http://crl.example.com/lists",
 			"--set=logLevel=3", "--set=logFormat=text", "--set=extraArgs={--concurrent-reconciles=3}"))
 		Expect(options).To(MatchFields(IgnoreExtras, Fields{
 			"APIGroup":                 Equal("cert-manager.io"),
@@ -65,6 +65,7 @@ var _ = Describe("the Deployment", func() {
 			"RestartOnRenewal":         BeTrue(),
 			"RestartSpread":            Equal(20 * time.Minute),
 			"RestartNamespaces":        Equal([]string{"b"}),
+			"CRLBaseURL":               Equal("http://crl.example.com/lists"),
 			"Verbosity":                Equal(3),
 			"LogFormat":                Equal("text"),
 			"ConcurrentReconciles":     Equal(3),
@@ -79,7 +80,7 @@ var _ = Describe("the Deployment", func() {
 			ports[port.Name] = fmt.Sprintf(":%d", port.ContainerPort)
 		}
 		Expect(ports).To(Equal(map[string]string{
-			"metrics": served.MetricsAddress, "health": served.HealthAddress, "solver": served.HTTP01SolverAddress,
+			"metrics": served.MetricsAddress, "health": served.HealthAddress, "solver": served.HTTP01SolverAddress, "crl": served.CRLAddress,
 		}))
 		Expect(container.LivenessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
 		Expect(container.ReadinessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
@@ -94,6 +95,15 @@ var _ = Describe("the Deployment", func() {
 			}
 		}
 		Expect(names).To(ContainElement(optionsOf(objects).HTTP01SolverService))
+		url := optionsOf(objects).CRLBaseURL
+		for _, object := range ofKind(objects, "Service") {
+			service := typed[corev1.Service](object)
+			if url == "http://"+service.Name+"."+service.Namespace+".svc" {
+				Expect(service.Spec.Ports).To(HaveExactElements(And(HaveField("Port", BeEquivalentTo(80)), HaveField("TargetPort.StrVal", "crl"))))
+				url = ""
+			}
+		}
+		Expect(url).To(BeEmpty(), "a URL of revocation lists that leads to no Service")
 	})
 
 	It("is a pod that the strictest Pod Security Standard takes", func(ctx SpecContext) {

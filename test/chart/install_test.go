@@ -83,7 +83,7 @@ var _ = Describe("what is installed", func() {
 		for _, object := range rendered("--set=crds.enabled=false,policies.enabled=false,rbac.create=false,rbac.userRoles=false") {
 			kinds[object.GetKind()]++
 		}
-		Expect(kinds).To(Equal(map[string]int{"Deployment": 1, "Service": 2, "ServiceAccount": 1}))
+		Expect(kinds).To(Equal(map[string]int{"Deployment": 1, "Service": 3, "ServiceAccount": 1}))
 	})
 
 	It("tells the approval policy of the issuer kinds of other programs", func(ctx SpecContext) {
@@ -123,6 +123,7 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 		`restartOnRenewal.namespaces has "b", which is not among namespaces`),
 	Entry("restarts over more than a day", "--set=restartOnRenewal.spread=25h", "/restartOnRenewal/spread"),
 	Entry("restarts over no time without a unit", "--set-string=restartOnRenewal.spread=0", "/restartOnRenewal/spread"),
+	Entry("a URL of revocation lists that is not http", "--set=crl.baseURL=https://crl.example.com", "/crl/baseURL"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -71,7 +72,7 @@ func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 	r.expectOwners(ctx)
 	options := optionsOf(r.objects)
 	options.OwnNamespace, options.ClusterResourceNamespace = r.namespace, r.namespace
-	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress = "0", "0", "127.0.0.1:0"
+	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress, options.CRLAddress = "0", "0", "127.0.0.1:0", "127.0.0.1:0"
 	options.SharedProcess = true
 	for _, f := range change {
 		f(&options)
@@ -228,6 +229,39 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 			g.Expect(web.Spec.Template.Annotations).To(HaveKey(r.names.Annotation.CertificatesHash))
 		}).Should(Succeed())
 	}, Entry(releases[1].title, releases[1]), Entry(releases[2].title, releases[2]))
+
+	DescribeTable("keeps revocation lists of Issuers and ClusterIssuers, and signs them anew", func(ctx SpecContext, r *release) {
+		var ahead atomic.Int64
+		r.run(ctx, func(options *operator.Options) {
+			options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		})
+		c := r.admin()
+		Expect(c.Create(ctx, issuerSpec("lists-selfsigned", r.work, v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}))).To(Succeed())
+		root := r.expectIssued(ctx, r.certificate("lists-root", v1.IssuerRef{Name: "lists-selfsigned"}, func(crt *v1.Certificate) {
+			crt.Spec.IsCA, crt.Spec.Usages = true, []v1.KeyUsage{v1.UsageCertSign, v1.UsageCRLSign}
+		}))
+		spec := v1.IssuerSpec{CA: &v1.CAIssuer{SecretName: "lists-root", PublishCRL: true}}
+		issuers := []v1.GenericIssuer{issuerSpec("lists", r.work, spec), clusterIssuer("lists", spec)}
+		Expect(c.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: "lists-root"}, Type: root.Type, Data: root.Data})).To(Succeed())
+		numbers := map[string]string{}
+		for _, round := range []time.Duration{0, 6 * 24 * time.Hour} {
+			ahead.Store(int64(round))
+			for _, issuer := range issuers {
+				if round == 0 {
+					Expect(c.Create(ctx, issuer)).To(Succeed())
+				} else {
+					issuer.SetAnnotations(map[string]string{"look": "again"})
+					Expect(c.Update(ctx, issuer)).To(Succeed())
+				}
+				Eventually(func(g Gomega) {
+					g.Expect(c.Get(ctx, client.ObjectKeyFromObject(issuer), issuer)).To(Succeed())
+					g.Expect(issuer.GetStatus().CA).NotTo(BeNil())
+					g.Expect(issuer.GetStatus().CA.CRLs[0].Number).NotTo(Equal(numbers[issuer.GetNamespace()]))
+				}).Should(Succeed())
+				numbers[issuer.GetNamespace()] = issuer.GetStatus().CA.CRLs[0].Number
+			}
+		}
+	}, eachRelease())
 
 	It("orders from an ACME CA, and takes away what it needed for that", func(ctx SpecContext) {
 		const (

@@ -68,7 +68,7 @@ var releases = []*release{
 var (
 	everywhere = map[string]int{
 		"ClusterRole": 5, "ClusterRoleBinding": 2, "ConfigMap": 1, "CustomResourceDefinition": 6, "Deployment": 1,
-		"MutatingAdmissionPolicy": 1, "MutatingAdmissionPolicyBinding": 1, "Role": 1, "RoleBinding": 1, "Service": 2,
+		"MutatingAdmissionPolicy": 1, "MutatingAdmissionPolicyBinding": 1, "Role": 1, "RoleBinding": 1, "Service": 3,
 		"ServiceAccount": 1, "ValidatingAdmissionPolicy": 4, "ValidatingAdmissionPolicyBinding": 4,
 	}
 	// inSomeNamespaces has one binding less for the cluster, one for each namespace, two roles for ClusterIssuers,

@@ -184,7 +184,7 @@ var _ = Describe("the operator's rights", func() {
 			})
 		}
 		// Its own namespace has the Secrets of ClusterIssuers: it makes account keys there and changes nothing but
-		// what it keeps of the limits of ACME accounts.
+		// what it keeps of the limits of ACME accounts, and revocation lists.
 		expectDenied(ctx, c, []right{
 			{namespace: r.namespace, resource: "secrets", verbs: []string{"patch", "delete", "deletecollection"}},
 			{namespace: "default", resource: "events", verbs: anything},

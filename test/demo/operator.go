@@ -52,6 +52,7 @@ func (w *world) startOperator(context.Context) error {
 		"--allow-private-addresses=127.0.0.0/8",
 		"--metrics-bind-address="+metrics.address(),
 		"--health-probe-bind-address=0",
+		"--crl-bind-address=0",
 		"--log-format=text")
 	command.Env = append(os.Environ(), "POD_NAMESPACE="+testkit.DefaultNamespace)
 	// Ctrl-C goes to all of the terminal's group; the operator is to be stopped by us, in order.

@@ -42,6 +42,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- /* What the URLs of revocation lists begin with. */ -}}
+{{- define "certwright.crlBaseURL" -}}
+{{- default (printf "http://%s-crl.%s.svc" (include "certwright.fullname" .) .Release.Namespace) .Values.crl.baseURL -}}
+{{- end -}}
+
 {{- /* Where the Secrets of ClusterIssuers are. */ -}}
 {{- define "certwright.clusterResourceNamespace" -}}
 {{- default .Release.Namespace .Values.clusterResourceNamespace -}}
