@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"crypto/x509"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -231,5 +232,75 @@ var _ = Describe("what may be revoked", func() {
 		create(ctx, mine, revocation)
 		expectRevoked(ctx, mine, revocation, 1)
 		Eventually(world.statusAtCA(ctx, leaf)).Should(Equal("Revoked"))
+	})
+})
+
+var _ = Describe("a CertificateRevocation at a ca issuer", func() {
+	s := eachInItsOwnSpace()
+
+	It("puts the certificate on the list that it names, after it was replaced", func(ctx SpecContext) {
+		world := keepLists(ctx, s, true)
+		crt := issue(ctx, s, certificate(s.namespace, "leaf", "ca"))
+		before := expectPair(ctx, s, crt).Leaf()
+		revocation := revocationOf(crt, because(v1.RevocationKeyCompromise))
+		create(ctx, s, revocation)
+		expectRevoked(ctx, s, revocation, 1)
+		list := world.list(ctx, world.ca(ctx), havingRevoked(before))
+		Expect(list.RevokedCertificateEntries).To(HaveExactElements(HaveField("ReasonCode", int(pki.ReasonKeyCompromise))))
+		after := expectPair(ctx, s, crt).Leaf()
+		Expect(list).NotTo(havingRevoked(after))
+		Expect(revisionOf(ctx, s, crt)()).To(Equal(2))
+	})
+
+	It("still revokes what a former key of the CA signed", func(ctx SpecContext) {
+		world := keepLists(ctx, s, false)
+		former := world.ca(ctx)
+		crt := issue(ctx, s, certificate(s.namespace, "leaf", "ca"))
+		before := expectPair(ctx, s, crt).Leaf()
+		first := revocationOf(crt)
+		create(ctx, s, first)
+		expectRevoked(ctx, s, first, 1)
+		current := expectPair(ctx, s, crt).Leaf()
+		world.newKey(ctx, 48*time.Hour)
+		Eventually(revisionOf(ctx, s, crt)).Should(BeNumerically(">=", 3))
+		second := revocationBySerial(s.namespace, current)
+		create(ctx, s, second)
+		expectRevoked(ctx, s, second, 1)
+		world.list(ctx, former, havingRevoked(before), havingRevoked(current))
+	})
+
+	It("fails where the CA may not sign lists, and says what to do", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		crt := issueLeaf(ctx, s)
+		revocation := revocationOf(crt, atOnce)
+		create(ctx, s, revocation)
+		expectRevocation(ctx, s, revocation, HaveField("Message", ContainSubstring("crl sign")))
+		Expect(revisionOf(ctx, s, crt)()).To(Equal(1))
+	})
+
+	It("comes with the deletion of a Certificate, and a namespace with its CA goes all the same", func(ctx SpecContext) {
+		home := newNamespace(ctx, s)
+		world := keepLists(ctx, s, true, func(options *operator.Options) { options.ClusterResourceNamespace = home })
+		first := issue(ctx, s, certificate(s.namespace, "first", "ca", revokedOnDelete))
+		leaf := expectPair(ctx, s, first).Leaf()
+		issue(ctx, s, certificate(s.namespace, "second", "ca", revokedOnDelete))
+		Expect(s.Delete(ctx, first)).To(Succeed())
+		world.list(ctx, world.ca(ctx), havingRevoked(leaf))
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
+		Expect(s.Delete(ctx, namespace)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)) }).
+			WithTimeout(time.Minute).Should(BeTrue(), "the namespace is still there")
+	})
+})
+
+var _ = Describe("a CertificateRevocation at a selfSigned issuer", func() {
+	s := eachInItsOwnSpace()
+
+	It("finds nothing that could be revoked", func(ctx SpecContext) {
+		startOperator(s.namespace)
+		create(ctx, s, selfSigned(s.namespace))
+		revocation := revocationOf(issue(ctx, s, certificate(s.namespace, "web", "selfsigned")))
+		create(ctx, s, revocation)
+		expectRevocation(ctx, s, revocation, beFalse(v1.ReasonNotRecorded))
 	})
 })
