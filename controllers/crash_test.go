@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,6 +36,8 @@ type crashScenario struct {
 	only func(testkit.Point) bool
 	// apply creates issuers and the Certificate.
 	apply func(ctx context.Context, c client.Client, namespace string) *v1.Certificate
+	// goes says that the Certificate is deleted: it ends in nothing instead of a valid pair.
+	goes bool
 	// refused is how many orders the CA refuses before the one that it makes.
 	refused int
 	// check insists on what must hold in the end.
@@ -118,6 +121,39 @@ var _ = Describe("an operator that is killed", func() {
 			},
 		})
 	})
+
+	It("between any two steps of a deletion that revokes", func() {
+		world := startACME()
+		leaves := sync.Map{}
+		killEverywhere(crashScenario{
+			goes:    true,
+			options: []func(*operator.Options){world.operator, func(options *operator.Options) { options.HTTP01SolverAddress = "0" }},
+			prepare: func(ctx context.Context, c client.Client, namespace string) {
+				crt := world.requestLeaf(ctx, c, namespace)
+				edit(ctx, c, crt, func() { crt.Spec.RevokeOnDelete = true })
+				expectReady(ctx, c, crt)
+				Eventually(func() []string {
+					Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+					return crt.Finalizers
+				}).ShouldNot(BeEmpty())
+				leaves.Store(namespace, expectPair(ctx, c, crt).Leaf())
+			},
+			apply: func(ctx context.Context, c client.Client, namespace string) *v1.Certificate {
+				leaf := certificate(namespace, "leaf", "acme")
+				secret := targetSecret(ctx, c, leaf)
+				Expect(c.Delete(ctx, leaf)).To(Succeed())
+				// It stays without its Certificate, unless the operator is told otherwise.
+				Expect(c.Delete(ctx, secret)).To(Succeed())
+				return leaf
+			},
+			check: func(g Gomega, ctx context.Context, c client.Client, crt *v1.Certificate) {
+				g.Expect(c.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(MatchError(apierrors.IsNotFound, "the Certificate is gone"))
+				leaf, _ := leaves.Load(crt.Namespace)
+				g.Expect(world.statusAtCA(ctx, leaf.(*x509.Certificate))(g)).To(Equal("Revoked"))
+				g.Expect(recordsIn(ctx, &space{Client: c, namespace: crt.Namespace})).To(BeEmpty())
+			},
+		})
+	})
 })
 
 // targetLeaf is the certificate in the target Secret.
@@ -193,12 +229,16 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 		stop = s.start(space.namespace, after)
 	}
 	Eventually(func(g Gomega) {
-		ready := latest(g, ctx, space, crt, v1.ConditionReady)
-		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
+		if !s.goes {
+			ready := latest(g, ctx, space, crt, v1.ConditionReady)
+			g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
+		}
 		g.Expect(leftIn(ctx, space, space.namespace)).To(BeEmpty(), "Secrets are left over")
 		s.check(g, ctx, space, crt)
 	}).WithTimeout(crashDeadline).Should(Succeed(), describe)
-	expectPair(ctx, space, crt)
+	if !s.goes {
+		expectPair(ctx, space, crt)
+	}
 	if orders := faults.Count(newOrderCall) + after.Count(newOrderCall); orders > 2+s.refused {
 		Fail(fmt.Sprintf("%s: %d orders at the CA, at most one beyond the one that is needed", describe, orders))
 	}

@@ -246,8 +246,8 @@ var _ = Describe("the revocation list of a ca issuer", func() {
 		w := keepLists(ctx, s, false, countedBy(calls))
 		leaf := expectPair(ctx, s, issue(ctx, s, certificate(s.namespace, "leaf", "ca"))).Leaf()
 		Expect(leaf.CRLDistributionPoints).To(BeEmpty())
-		Expect(calls.Count("GET secrets")).To(BeZero())
-		Expect(calls.Count("POST secrets")).To(Equal(2), "the two target Secrets")
+		Expect(calls.Count("GET secrets")).To(Equal(1), "the operator's own key")
+		Expect(calls.Count("POST secrets")).To(Equal(3), "the two target Secrets, and the operator's own key")
 		Expect(w.status(ctx)()).To(BeEmpty())
 
 		Expect(w.revoke(ctx, leaf, pki.ReasonSuperseded)).To(BeFalse())
