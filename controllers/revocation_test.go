@@ -164,7 +164,7 @@ var _ = Describe("a CertificateRevocation at an ACME CA", func() {
 		Expect(world.ca.Close()).To(Succeed())
 		revocation := revocationOf(crt, atOnce)
 		create(ctx, s, revocation)
-		expectRevocation(ctx, s, revocation, beFalse(v1.ReasonRevoking))
+		expectRevocation(ctx, s, revocation, beFalse(v1.ReasonRevoking, "cannot reach"))
 		Expect(revocation.Status.Certificates).To(HaveExactElements(And(HaveField("State", v1.RevocationPending), HaveField("Message", Not(BeEmpty())))))
 	})
 })
