@@ -189,7 +189,7 @@ func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, statu
 	ready := v1.Condition{Type: v1.ConditionReady, Status: metav1.ConditionFalse, ObservedGeneration: cr.Generation}
 	switch {
 	case failure == nil:
-		status.Certificate, status.CA = answer.Chain, answer.CA
+		status.Certificate, status.CA, status.Error = answer.Chain, answer.CA, nil
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionTrue, v1.ReasonIssued, "The certificate is signed"
 	case failure == errExternal:
 		// The external issuer writes this condition.
@@ -207,6 +207,10 @@ func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, statu
 		r.fail(status, &ready, reason, failure)
 	default:
 		ready.Reason, ready.Message = v1.ReasonPending, failure.Message
+		status.Error = nil
+		if failure.Type != "" {
+			status.Error = &v1.Problem{Type: failure.Type, Detail: failure.Message, URL: failure.URL}
+		}
 	}
 	status.Conditions = condition.Set(status.Conditions, ready, r.Client.Now())
 }

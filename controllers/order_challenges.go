@@ -77,7 +77,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			pass.progress.Checked[authorization.URL] = true
 		case over:
 			pass.progress.Checked[authorization.URL] = true
-			pass.order.Status.Reason = fmt.Sprintf("the answer for %q was not seen within a minute, and the CA is asked all the same: %v", authorization.Identifier, err)
+			pass.progress.Unseen[authorization.URL] = err.Error()
 		default:
 			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
 		}

@@ -246,7 +246,12 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 	if text == "" || r.Client.Now().Before(pass.order.CreationTimestamp.Add(progressAfter)) || pass.order.Status.Reason == text {
 		return nil
 	}
-	pass.order.Status.Reason = text
+	status := &pass.order.Status
+	status.Reason = text
+	if next := status.NextAttemptTime; next == nil || !r.Client.Now().Before(next.Time) {
+		// What the CA refused last is behind us.
+		status.NextAttemptTime, status.Error = nil, nil
+	}
 	return r.writeStatus(ctx, pass)
 }
 
@@ -283,6 +288,7 @@ func (r *OrderReconciler) tell(ctx context.Context, pass *orderPass, failure *ou
 	if failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure) {
 		until := metav1.NewTime(failure.At)
 		pass.order.Status.NextAttemptTime, pass.order.Status.Reason = &until, failure.Message
+		pass.order.Status.Error = problemOf(failure)
 		return r.writeStatus(ctx, pass)
 	}
 	return r.note(ctx, pass, failure.Message)
@@ -307,12 +313,16 @@ func (r *OrderReconciler) fail(ctx context.Context, pass *orderPass, state acmev
 	now := metav1.NewTime(r.Client.Now())
 	status := &pass.order.Status
 	status.State, status.Reason, status.FailureTime, status.NextAttemptTime = state, failure.Message, &now, nil
-	status.Error = &v1.Problem{Type: issuance.ProblemType(failure, failure.Reason), Detail: failure.Message, URL: failure.URL}
+	status.Error = problemOf(failure)
 	if err := r.writeStatus(ctx, pass); err != nil {
 		return err
 	}
 	r.Events.Failed(pass.order, failure.Reason, failure.Message)
 	return nil
+}
+
+func problemOf(failure *outcome.Error) *v1.Problem {
+	return &v1.Problem{Type: issuance.ProblemType(failure, failure.Reason), Detail: failure.Message, URL: failure.URL}
 }
 
 // writeStatus is the one place that writes an Order's status, and only when it changed.

@@ -39,7 +39,7 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 	}
 	status := &pass.order.Status
 	status.URL, status.FinalizeURL, status.AccountURL = order.URL, order.Finalize, pass.account.URL
-	status.State, status.NextAttemptTime, status.Reason = stateOf(order.Status), nil, ""
+	status.State, status.NextAttemptTime, status.Reason, status.Error = stateOf(order.Status), nil, "", nil
 	if !order.Expires.IsZero() {
 		expires := metav1.NewTime(order.Expires)
 		status.Expires = &expires
@@ -191,7 +191,7 @@ func (r *OrderReconciler) download(ctx context.Context, pass *orderPass) error {
 	}
 	r.Limits.Issued(pass.issuer, r.counted(ctx, pass, pass.progress.Order.Replaces), pass.order.Status.URL)
 	status := &pass.order.Status
-	status.Certificate, status.State, status.Reason, status.NextAttemptTime = chain.PEM(), acmev1.Valid, "", nil
+	status.Certificate, status.State, status.Reason, status.NextAttemptTime, status.Error = chain.PEM(), acmev1.Valid, "", nil, nil
 	return r.writeStatus(ctx, pass)
 }
 

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,10 +56,23 @@ func answer(order *acmev1.Order) (*Issued, error) {
 		}
 		return nil, failure
 	case status.Reason != "":
-		return nil, outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+		return nil, heldUp(order)
 	default:
 		return nil, outcome.WaitFor(ReasonOrderPending, "waiting for Order %q", order.Name)
 	}
+}
+
+// heldUp is the wait for an Order that says what it waits for, and where its CA asked for that, until when.
+func heldUp(order *acmev1.Order) *outcome.Error {
+	status := &order.Status
+	waiting := outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+	if status.NextAttemptTime != nil {
+		waiting.Message += "; the CA is asked again at " + status.NextAttemptTime.UTC().Format(time.RFC3339)
+	}
+	if status.Error != nil {
+		waiting.Type, waiting.URL = status.Error.Type, status.Error.URL
+	}
+	return waiting
 }
 
 func (b *ACME) create(ctx context.Context, request Request) error {

@@ -48,14 +48,14 @@ func refused(request *v1.CertificateRequest, reason, message, fallback string) *
 }
 
 // ProblemType is how the status of a request or an Order names a failure, so that ClassOf finds its class
-// again: the CA's own type where there is one, a word of ours for a fault on this side, and fallback for
-// any other.
+// again: the CA's own type where there is one, a word of ours for a fault on this side or a validation that failed
+// without a type, and fallback for any other.
 func ProblemType(failure *outcome.Error, fallback string) string {
 	switch {
 	case failure.Type != "":
 		return failure.Type
-	case failure.Class == outcome.ClassLocal:
-		return string(outcome.ClassLocal)
+	case failure.Class == outcome.ClassLocal, failure.Class == outcome.ClassValidation:
+		return string(failure.Class)
 	default:
 		return fallback
 	}
@@ -66,7 +66,7 @@ func ClassOf(problemType string) outcome.Class {
 	const prefix = "urn:ietf:params:acme:error:"
 	switch problemType {
 	case prefix + "caa", prefix + "compound", prefix + "connection", prefix + "dns", prefix + "incorrectResponse",
-		prefix + "tls", prefix + "unauthorized":
+		prefix + "tls", prefix + "unauthorized", string(outcome.ClassValidation):
 		return outcome.ClassValidation
 	case prefix + "accountDoesNotExist", string(outcome.ClassLocal):
 		return outcome.ClassLocal
