@@ -13,6 +13,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
 )
@@ -42,10 +43,17 @@ type scriptedWorld struct {
 
 func scriptACME(s *space, change ...func(*acmetest.Options)) *scriptedWorld {
 	GinkgoHelper()
-	world := &scriptedWorld{acmeWorld: startACME(change...), moved: &clock{}, calls: testkit.NewFaults(nil), space: s}
-	world.moved.ahead.Store(int64(10 * time.Second))
-	startOperator(s.namespace, world.acmeWorld.operator, world.moved.operator, countedBy(world.calls))
-	return world
+	return scriptIn(s, startACME(change...))
+}
+
+// scriptIn is scriptACME in a world that is there, with changes to the operator.
+func scriptIn(s *space, world *acmeWorld, change ...func(*operator.Options)) *scriptedWorld {
+	GinkgoHelper()
+	scripted := &scriptedWorld{acmeWorld: world, moved: &clock{}, calls: testkit.NewFaults(nil), space: s}
+	scripted.moved.ahead.Store(int64(10 * time.Second))
+	common := []func(*operator.Options){world.operator, scripted.moved.operator, countedBy(scripted.calls)}
+	startOperator(s.namespace, append(common, change...)...)
+	return scripted
 }
 
 // longLived has an order live for a day by the operator's clock, as Pebble's do by its own.

@@ -265,6 +265,11 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 	switch failure.Reason {
 	case orderflow.ReasonAccountUnknown:
 		failure = r.doubt(pass, failure)
+	case orderflow.ReasonCARefused:
+		if pass.order.Status.URL == "" && acme.IsProblem(err, acme.TypeUnauthorized) {
+			// It may be the account that may not order: deactivated, or not the issuer's any more.
+			r.Accounts.Suspect(pass.issuer)
+		}
 	case v1.ReasonAddressNotAllowed:
 		// The issuer was ready under another rule, or its name led elsewhere: it looks again, and says so.
 		r.Accounts.Suspect(pass.issuer)
