@@ -194,12 +194,16 @@ var _ = Describe("an ACME account that cannot order", func() {
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
 		create(ctx, s, crt)
 		told := HaveField("Message", ContainSubstring("deactivated"))
-		expectCondition(ctx, s, crt, v1.ConditionIssuing, told)
-		expectIssuer(ctx, s, made, And(HaveField("Status", metav1.ConditionFalse), told))
-		// Whether the attempt has failed by now or not: it is the issuer that is waited for.
+		expectFailed(ctx, s, crt, v1.ReasonFailed, "deactivated")
+		expectIssuer(ctx, s, made, And(HaveField("Status", metav1.ConditionFalse), told, HaveField("Message", ContainSubstring("privateKeySecretRef"))))
 		world.advance(ctx, 2*time.Minute)
 		expectCondition(ctx, s, crt, v1.ConditionIssuing, And(beTrue, told))
 		Expect(world.calls.Count(newOrderCall)).To(Equal(2))
+		Expect(crt.Status.FailedIssuanceAttempts).To(HaveValue(Equal(1)))
+
+		By("going on with another account")
+		edit(ctx, s, made, func() { made.Spec.ACME.PrivateKeySecretRef.Name = "another-account" })
+		expectReady(ctx, s, crt)
 	})
 
 	It("because its external account is not the CA's tells the Certificate, too", func(ctx SpecContext) {
@@ -212,7 +216,9 @@ var _ = Describe("an ACME account that cannot order", func() {
 		create(ctx, s, &corev1.Secret{ObjectMeta: issuer(s.namespace, "eab", v1.IssuerSpec{}).ObjectMeta, Data: map[string][]byte{
 			"mac": []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 		}}, bound, crt)
-		expectIssuer(ctx, s, bound, And(HaveField("Status", metav1.ConditionFalse), HaveField("Reason", v1.ReasonErrRegisterACMEAccount)))
+		expectIssuer(ctx, s, bound, And(
+			HaveField("Status", metav1.ConditionFalse), HaveField("Reason", v1.ReasonErrRegisterACMEAccount),
+			HaveField("Message", ContainSubstring("externalAccountBinding"))))
 		told := condition.Get(bound.Status.Conditions, v1.ConditionReady).Message
 		expectCondition(ctx, s, crt, v1.ConditionIssuing, And(beTrue, HaveField("Message", ContainSubstring(told))))
 		Expect(world.calls.Count(newOrderCall)).To(BeZero())

@@ -130,7 +130,7 @@ func (r *CertificateRequestReconciler) sign(ctx context.Context, cr *v1.Certific
 	}
 	issuer, err := r.readyIssuer(ctx, ref, cr.Namespace)
 	if err != nil {
-		return nil, err
+		return r.concluded(ctx, cr, err)
 	}
 	chosen := r.Backends.For(issuer)
 	if chosen == nil {
@@ -140,6 +140,20 @@ func (r *CertificateRequestReconciler) sign(ctx context.Context, cr *v1.Certific
 		Object: cr, CSR: csr, Issuer: issuer, Now: r.Client.Now(),
 		SecretNamespace: secretOf(issuer, r.ClusterResourceNamespace, "").Namespace,
 	})
+}
+
+// concluded is what a request was answered with before its issuer ceased to be ready; without an answer, it waits
+// for the issuer.
+func (r *CertificateRequestReconciler) concluded(ctx context.Context, cr *v1.CertificateRequest, notReady error) (*backend.Issued, error) {
+	concluder, ok := r.Backends.ACME.(backend.Concluder)
+	if !ok {
+		return nil, notReady
+	}
+	answer, err := concluder.Concluded(ctx, cr)
+	if answer == nil && err == nil {
+		return nil, notReady
+	}
+	return answer, err
 }
 
 // errExternal is the wait for the controller of an external issuer: it ends with its status write.

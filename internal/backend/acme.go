@@ -27,6 +27,19 @@ type ACME struct {
 // ReasonOrderPending is the wait for an Order.
 const ReasonOrderPending = "OrderPending"
 
+// Concluded implements Concluder: an Order that is over needs nobody any more.
+func (b *ACME) Concluded(ctx context.Context, request *v1.CertificateRequest) (*Issued, error) {
+	order := &acmev1.Order{}
+	err := b.Client.Get(ctx, types.NamespacedName{Namespace: request.Namespace, Name: request.Name}, order)
+	if apierrors.IsNotFound(err) || err == nil && (!metav1.IsControlledBy(order, request) || !order.Status.State.IsFinal()) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(order)
+}
+
 // Issue implements Backend.
 func (b *ACME) Issue(ctx context.Context, request Request) (*Issued, error) {
 	order := &acmev1.Order{}

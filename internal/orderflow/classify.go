@@ -188,20 +188,23 @@ func forPerson(problem *acme.Problem, now time.Time) *outcome.Error {
 
 // refusedFor is the wait until a CA takes what it refuses now.
 func refusedFor(reason string, at time.Time, problem *acme.Problem) *outcome.Error {
-	return quoting(waiting(reason, at, problem.Error(), nil), problem)
+	failure := waiting(reason, at, problem.Error(), nil)
+	quote(failure, problem)
+	return failure
 }
 
-// quoting gives a failure the CA's own type and page, where there are any.
-func quoting(failure *outcome.Error, problem *acme.Problem) *outcome.Error {
+// quote gives a failure the CA's own type and page, where there are any.
+func quote(failure *outcome.Error, problem *acme.Problem) {
 	if problem.Type != acme.TypeBlank {
 		failure.Type = string(problem.Type)
 	}
 	failure.URL = cmp.Or(problem.Instance, problem.Help)
-	return failure
 }
 
 func terminal(class outcome.Class, reason string, problem *acme.Problem) *outcome.Error {
-	return quoting(outcome.Terminalf(class, reason, "%s", problem.Error()), problem)
+	failure := outcome.Terminalf(class, reason, "%s", problem.Error())
+	quote(failure, problem)
+	return failure
 }
 
 func clamp(at, now time.Time) time.Time {

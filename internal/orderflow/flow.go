@@ -283,7 +283,7 @@ func (s Snapshot) failed() Next {
 // identify gives a failure the type of the first problem that has one.
 func identify(failure *outcome.Error, problem *acme.Problem) {
 	if failure.Type == "" && problem != nil {
-		quoting(failure, problem)
+		quote(failure, problem)
 	}
 }
 

@@ -61,7 +61,9 @@ func EditHeader(name, value string) Change {
 func (s *Server) On(resource string, changes ...Change) { s.script.set(resource, false, changes) }
 
 // Always sets what becomes of every request for a resource.
-func (s *Server) Always(resource string, change Change) { s.script.set(resource, true, []Change{change}) }
+func (s *Server) Always(resource string, change Change) {
+	s.script.set(resource, true, []Change{change})
+}
 
 // interposed is Pebble with changes in front of it.
 type interposed struct {
