@@ -64,6 +64,7 @@ var _ = Describe("a CA that has an order wait", func() {
 		world.advance(ctx, 11*minute)
 		expectReady(ctx, s, crt)
 		Expect(world.calls.Count(newOrderCall)).To(Equal(1))
+		Expect(orderNamed(Default, ctx, s, "web-1").Status).To(And(HaveField("Error", BeNil()), HaveField("NextAttemptTime", BeNil())))
 	},
 		Entry("while authorizations are read", atAuthorization),
 		Entry("while a challenge is accepted", atChallenge),
@@ -81,7 +82,7 @@ var _ = Describe("a CA that has an order wait", func() {
 		crt := world.request(ctx, "web.example.test")
 		world.expectHeld(ctx, crt, "CAUnavailable", 10*hour, 10*hour+11*minute)
 		world.advance(ctx, hour)
-		expectFailed(ctx, s, crt, v1.ReasonFailed, "the order expired at the CA before it was done")
+		expectFailed(ctx, s, crt, v1.ReasonFailed, "the order expired at the CA before it was done", "HTTP status 503")
 		world.advance(ctx, minute)
 		expectReady(ctx, s, crt)
 		Expect(world.calls.Count(newOrderCall)).To(Equal(2))
@@ -121,6 +122,9 @@ var _ = Describe("a CA whose answer ends an attempt", func() {
 		Entry("a chain with a key in it", atCertificate, acmetest.Edit(func(reply *acmetest.Reply) {
 			reply.Body += "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"
 		}), "CARefused", "certificate"),
+		Entry("an order with other names than before", atOrder, acmetest.EditObject(func(order map[string]any) {
+			order["identifiers"] = []any{map[string]any{"type": "dns", "value": "other.example.test"}}
+		}), "OrderChanged", "the CA changed the names or the authorizations of the order"),
 		Entry("challenges that no solver answers", atAuthorization, acmetest.EditObject(func(authorization map[string]any) {
 			authorization["challenges"] = []any{map[string]any{"type": "carrier-pigeon-01", "url": "{base}/chalZ/1", "status": "pending"}}
 		}), "NoSolver", "it offers carrier-pigeon-01"),

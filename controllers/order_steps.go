@@ -119,12 +119,20 @@ func (r *OrderReconciler) read(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	r.saw(pass, order)
-	return nil
+	return r.saw(pass, order)
 }
 
-// saw takes note of an order as the CA describes it now.
-func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
+// saw takes note of an order as the CA describes it now. Its names and its authorizations never change (RFC 8555
+// section 7.1.3); an answer that leaves them out says nothing of them.
+func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) error {
+	before, whole := pass.progress.Order, len(order.Identifiers) > 0 && len(order.Authorizations) > 0
+	if before != nil && whole && order.Contradicts(before) {
+		return outcome.Terminalf(outcome.ClassRefused, "OrderChanged",
+			"the CA changed the names or the authorizations of the order, which it must not: the order is given up")
+	}
+	if !whole && before != nil {
+		order.Identifiers, order.Authorizations = before.Identifiers, before.Authorizations
+	}
 	changed := pass.progress.Order == nil || pass.progress.Order.Status != order.Status
 	pass.progress.Order = order
 	pass.order.Status.State = stateOf(order.Status)
@@ -134,6 +142,7 @@ func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
 	if !changed || order.Status == acme.OrderPending || order.Status == acme.OrderProcessing {
 		pass.progress.Polled(order.RetryAfter, r.Client.Now())
 	}
+	return nil
 }
 
 // poll reads authorizations (RFC 8555 section 7.5.1).
@@ -172,8 +181,7 @@ func (r *OrderReconciler) finalize(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	r.saw(pass, order)
-	return nil
+	return r.saw(pass, order)
 }
 
 // download fetches the chain (RFC 8555 section 7.4.2) and writes it down.

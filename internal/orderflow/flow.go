@@ -160,7 +160,7 @@ func Decide(s Snapshot) Next {
 	case s.Order.DeletionTimestamp != nil, status.State.IsFinal():
 		return s.end()
 	case status.URL != "" && s.expired():
-		return fail(acmev1.Expired, outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done"))
+		return s.outlived()
 	case status.NextAttemptTime != nil && s.Now.Before(status.NextAttemptTime.Time):
 		return Next{Step: Wait, At: s.beforeExpiry(status.NextAttemptTime.Time), Note: cmp.Or(status.Reason, "waiting as long as the CA asked for")}
 	case status.URL == "":
@@ -340,6 +340,15 @@ func placeOf(authorization *acmev1.Authorization, challenge *acme.Challenge) str
 	default:
 		return ""
 	}
+}
+
+// outlived is the end of an order that took longer than it lives, with what it waited for to the last.
+func (s Snapshot) outlived() Next {
+	failure := outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done")
+	if reason := s.Order.Status.Reason; reason != "" {
+		failure.Message += "; what it last told was: " + reason
+	}
+	return fail(acmev1.Expired, failure)
 }
 
 func fail(state acmev1.State, failure *outcome.Error) Next {

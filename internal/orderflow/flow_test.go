@@ -213,6 +213,13 @@ func TestFailureTellsTheStory(t *testing.T) {
 	}
 }
 
+func TestAnOrderThatExpiredTellsWhatItWaitedFor(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) { s.Now, s.Order.Status.Reason = now.Add(25*time.Hour), "too many orders" })
+	if got := orderflow.Decide(snapshot).Failure.Message; !strings.Contains(got, "expired") || !strings.Contains(got, "too many orders") {
+		t.Error(got)
+	}
+}
+
 func TestFailureNamesAnAuthorizationThatIsGone(t *testing.T) {
 	snapshot := flow(func(s *orderflow.Snapshot) { s.Progress.Authorizations[second].Status = acme.AuthorizationDeactivated })
 	if got := orderflow.Decide(snapshot).Failure.Message; got != "b.test: the authorization is deactivated, and the CA did not say why" {
