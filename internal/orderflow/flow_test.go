@@ -213,6 +213,19 @@ func TestFailureTellsTheStory(t *testing.T) {
 	}
 }
 
+// An IPv6 address is in brackets where it is a part of a URL.
+func TestFailureTellsTheURLOfAnAddress(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		s.Progress.Order.Status = acme.OrderInvalid
+		s.Order.Status.Authorizations[0].Identifier = "2001:db8::1"
+		s.Order.Status.Authorizations[0].Challenge.Token = "token"
+		s.Progress.Authorizations[first].Challenges[0].Error = &acme.Problem{Type: acme.TypeConnection}
+	})
+	if got := orderflow.Decide(snapshot).Failure.Message; !strings.Contains(got, "at http://[2001:db8::1]/.well-known/acme-challenge/token: connection") {
+		t.Error(got)
+	}
+}
+
 func TestAnOrderThatExpiredTellsWhatItWaitedFor(t *testing.T) {
 	snapshot := flow(func(s *orderflow.Snapshot) { s.Now, s.Order.Status.Reason = now.Add(25*time.Hour), "too many orders" })
 	if got := orderflow.Decide(snapshot).Failure.Message; !strings.Contains(got, "expired") || !strings.Contains(got, "too many orders") {
