@@ -88,6 +88,7 @@ func (r *OrderReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err := r.gather(ctx, pass); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
+	r.resumeTurn(pass.order)
 	for range stepsPerPass {
 		next := orderflow.Decide(r.snapshot(pass))
 		if next.Step == orderflow.Wait || next.Step == orderflow.Done {
@@ -266,8 +267,7 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 	case orderflow.ReasonAccountUnknown:
 		failure = r.doubt(pass, failure)
 	case orderflow.ReasonCARefused:
-		if pass.order.Status.URL == "" && acme.IsProblem(err, acme.TypeUnauthorized) {
-			// It may be the account that may not order: deactivated, or not the issuer's any more.
+		if concernsIssuer(pass.order, err) {
 			r.Accounts.Suspect(pass.issuer)
 		}
 	case v1.ReasonAddressNotAllowed:
@@ -299,6 +299,16 @@ func (r *OrderReconciler) tell(ctx context.Context, pass *orderPass, failure *ou
 	return r.note(ctx, pass, failure.Message)
 }
 
+// concernsIssuer says whether a refusal may be of everything that an issuer orders, so that it has to look again:
+// its account was deactivated, or the CA has its profile no more.
+func concernsIssuer(order *acmev1.Order, err error) bool {
+	return acme.IsProblem(err, acme.TypeInvalidProfile) || order.Status.URL == "" && acme.IsProblem(err, acme.TypeUnauthorized)
+}
+
+// doubtsPerOrder is how often an Order asks for its account to be registered again: the first answer may be about
+// an account that has been replaced meanwhile.
+const doubtsPerOrder = 2
+
 // accountDeadline bounds the wait for an account to be registered again.
 const accountDeadline = 30 * time.Second
 
@@ -306,9 +316,10 @@ const accountDeadline = 30 * time.Second
 // not made yet waits for that; one that was made is lost with its account.
 func (r *OrderReconciler) doubt(pass *orderPass, failure *outcome.Error) *outcome.Error {
 	r.Accounts.Suspect(pass.issuer)
-	if pass.order.Status.URL != "" {
+	if pass.order.Status.URL != "" || pass.progress.Doubts == doubtsPerOrder {
 		return failure
 	}
+	pass.progress.Doubts++
 	return outcome.WaitUntil(r.Client.Now().Add(accountDeadline), v1.ReasonIssuerNotReady,
 		"waiting for the account to be registered again: %s", failure.Message)
 }
