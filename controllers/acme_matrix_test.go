@@ -145,14 +145,14 @@ var _ = Describe("an order at an ACME CA", func() {
 	It("that its CA forgets with the account is made anew with another", func(ctx SpecContext) {
 		world := scriptACME(s)
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
-		create(ctx, s, world.forgetful(slowly(byHTTP())), crt)
+		made := world.forgetful(slowly(byHTTP()))
+		create(ctx, s, made, crt)
 		Eventually(orderStatus(ctx, s, "web-1")).Should(HaveField("Authorizations", Not(BeEmpty())))
 		world.restart()
 		world.advance(ctx, time.Hour)
 		expectFailed(ctx, s, crt, v1.ReasonFailed, "accountDoesNotExist")
+		edit(ctx, s, made, func() { made.Spec.ACME.Solvers = []v1.ACMESolver{byHTTP()} })
 		world.advance(ctx, 10*time.Second)
-		Eventually(orderStatus(ctx, s, "web-2")).Should(HaveField("Authorizations", Not(BeEmpty())))
-		world.advance(ctx, time.Hour)
 		expectReady(ctx, s, crt)
 		expectSignedBy(ctx, s, crt, world.ca.Roots())
 	})
@@ -206,23 +206,58 @@ var _ = Describe("an ACME account that cannot order", func() {
 		expectReady(ctx, s, crt)
 	})
 
-	It("because its external account is not the CA's tells the Certificate, too", func(ctx SpecContext) {
+	It("because the CA never knows it is registered anew a few times, and not without end", func(ctx SpecContext) {
+		world := scriptACME(s)
+		world.ca.Always(atNewOrder, refusal(http.StatusBadRequest, "accountDoesNotExist", "who are you"))
+		crt := world.request(ctx, "web.example.test")
+		Eventually(func(g Gomega) {
+			world.advance(ctx, 31*time.Second)
+			g.Expect(latest(g, ctx, s, crt, v1.ConditionIssuing)).To(beFalse(v1.ReasonFailed, "who are you"))
+		}).WithPolling(300 * time.Millisecond).Should(Succeed())
+		Expect(world.calls.Count(newOrderCall)).To(Equal(3))
+		Expect(crt.Status.Issuance.LastError.Type).To(Equal(problemPrefix + "accountDoesNotExist"))
+	})
+
+	It("for the profile that the issuer names says which the CA has now", func(ctx SpecContext) {
+		world := scriptACME(s, func(options *acmetest.Options) {
+			options.Profiles = map[string]acmetest.Profile{"default": {Description: "for servers"}, "short": {Description: "for a week"}}
+		})
+		made := world.issuer(s.namespace, byHTTP())
+		made.Spec.ACME.Profile = "short"
+		create(ctx, s, made)
+		expectIssuer(ctx, s, made, beTrue)
+		world.ca.Always(atNewOrder, refusal(http.StatusBadRequest, "invalidProfile", "profile short was withdrawn"))
+		world.ca.Always(atDirectory, acmetest.EditObject(func(directory map[string]any) {
+			delete(directory["meta"].(map[string]any)["profiles"].(map[string]any), "short")
+		}))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		expectFailed(ctx, s, crt, v1.ReasonFailed, "profile short was withdrawn")
+		expectIssuer(ctx, s, made, And(HaveField("Reason", v1.ReasonInvalidConfig), HaveField("Message", ContainSubstring("it offers default"))))
+		Expect(world.calls.Count(newOrderCall)).To(Equal(1))
+	})
+
+	DescribeTable("because its external account is not the CA's tells the Certificate, too", func(ctx SpecContext, binding *v1.ExternalAccountBinding, advice string) {
 		world := scriptACME(s, func(options *acmetest.Options) {
 			options.ExternalAccountKeys = map[string]string{"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
 		})
 		bound := world.issuer(s.namespace, byHTTP())
-		bound.Spec.ACME.ExternalAccountBinding = &v1.ExternalAccountBinding{KeyID: "kid-1", KeySecretRef: v1.SecretKeySelector{Name: "eab", Key: "mac"}}
+		bound.Spec.ACME.ExternalAccountBinding = binding
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
 		create(ctx, s, &corev1.Secret{ObjectMeta: issuer(s.namespace, "eab", v1.IssuerSpec{}).ObjectMeta, Data: map[string][]byte{
 			"mac": []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 		}}, bound, crt)
 		expectIssuer(ctx, s, bound, And(
 			HaveField("Status", metav1.ConditionFalse), HaveField("Reason", v1.ReasonErrRegisterACMEAccount),
-			HaveField("Message", ContainSubstring("externalAccountBinding"))))
+			HaveField("Message", ContainSubstring(advice))))
 		told := condition.Get(bound.Status.Conditions, v1.ConditionReady).Message
 		expectCondition(ctx, s, crt, v1.ConditionIssuing, And(beTrue, HaveField("Message", ContainSubstring(told))))
 		Expect(world.calls.Count(newOrderCall)).To(BeZero())
-	})
+	},
+		Entry("for lack of one", nil, "set spec.acme.externalAccountBinding"),
+		Entry("for a wrong key", &v1.ExternalAccountBinding{KeyID: "kid-1", KeySecretRef: v1.SecretKeySelector{Name: "eab", Key: "mac"}},
+			"look whether spec.acme.externalAccountBinding"),
+	)
 })
 
 var _ = Describe("what a CA says about renewals", func() {

@@ -81,6 +81,8 @@ type Progress struct {
 	NextPoll time.Time
 	// Outages counts the calls in a row for which the CA was not there.
 	Outages int
+	// Doubts counts how often the CA did not know the account that orders.
+	Doubts int
 	// CheckNote is what the self-check last saw.
 	CheckNote string
 	// Unseen holds, by the URLs of the authorizations whose answers the self-check gave up on, what it saw last.
