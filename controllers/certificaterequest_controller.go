@@ -131,7 +131,7 @@ func (r *CertificateRequestReconciler) sign(ctx context.Context, cr *v1.Certific
 	}
 	issuer, err := r.readyIssuer(ctx, ref, cr.Namespace)
 	if err != nil {
-		return nil, err
+		return r.concluded(ctx, cr, err)
 	}
 	chosen := r.Backends.For(issuer)
 	if chosen == nil {
@@ -141,6 +141,20 @@ func (r *CertificateRequestReconciler) sign(ctx context.Context, cr *v1.Certific
 		Object: cr, CSR: csr, Issuer: issuer, Now: r.Client.Now(),
 		SecretNamespace: secretOf(issuer, r.ClusterResourceNamespace, "").Namespace,
 	})
+}
+
+// concluded is what a request was answered with before its issuer ceased to be ready; without an answer, it waits
+// for the issuer.
+func (r *CertificateRequestReconciler) concluded(ctx context.Context, cr *v1.CertificateRequest, notReady error) (*backend.Issued, error) {
+	concluder, ok := r.Backends.ACME.(backend.Concluder)
+	if !ok {
+		return nil, notReady
+	}
+	answer, err := concluder.Concluded(ctx, cr)
+	if answer == nil && err == nil {
+		return nil, notReady
+	}
+	return answer, err
 }
 
 // errExternal is the wait for the controller of an external issuer: it ends with its status write.
@@ -191,7 +205,7 @@ func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, statu
 	ready := v1.Condition{Type: v1.ConditionReady, Status: metav1.ConditionFalse, ObservedGeneration: cr.Generation}
 	switch {
 	case failure == nil:
-		status.Certificate, status.CA = answer.Chain, answer.CA
+		status.Certificate, status.CA, status.Error = answer.Chain, answer.CA, nil
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionTrue, v1.ReasonIssued, "The certificate is signed"
 	case failure == errExternal:
 		// The external issuer writes this condition.
@@ -209,6 +223,10 @@ func (r *CertificateRequestReconciler) conclude(cr *v1.CertificateRequest, statu
 		r.fail(status, &ready, reason, failure)
 	default:
 		ready.Reason, ready.Message = v1.ReasonPending, failure.Message
+		status.Error = nil
+		if failure.Type != "" {
+			status.Error = &v1.Problem{Type: failure.Type, Detail: failure.Message, URL: failure.URL}
+		}
 	}
 	status.Conditions = condition.Set(status.Conditions, ready, r.Client.Now())
 }
@@ -222,7 +240,7 @@ func waitingFor(before *v1.CertificateRequestWaiting, failure *outcome.Error, no
 	if failure == nil || failure.Reason != backend.ReasonOrderPending || failure.Type == "" {
 		return nil
 	}
-	waiting := &v1.CertificateRequestWaiting{Reason: failure.Type, URL: failure.URL, Since: metav1.NewTime(now.Truncate(time.Second))}
+	waiting := &v1.CertificateRequestWaiting{Reason: orderflow.HoldReason(failure.Type), URL: failure.URL, Since: metav1.NewTime(now.Truncate(time.Second))}
 	if before != nil && before.Reason == waiting.Reason {
 		waiting.Since = before.Since
 		if failure.At.IsZero() || before.Until != nil && before.Until.Time.Equal(failure.At) {

@@ -77,7 +77,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			pass.progress.Checked[authorization.URL] = true
 		case over:
 			pass.progress.Checked[authorization.URL] = true
-			pass.order.Status.Reason = fmt.Sprintf("the answer for %q was not seen within a minute, and the CA is asked all the same: %v", authorization.Identifier, err)
+			pass.progress.Unseen[authorization.URL] = err.Error()
 		default:
 			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
 		}
@@ -93,6 +93,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 // accept tells the CA to look (RFC 8555 section 7.5.1). A refusal may only mean that it has looked
 // already: then the authorization says so.
 func (r *OrderReconciler) accept(ctx context.Context, pass *orderPass, urls []string) error {
+	var retryAfter time.Time
 	for _, authorization := range pass.challenges(urls) {
 		challenge, err := pass.client.AcceptChallenge(ctx, pass.account, authorization.Challenge.URL)
 		if _, refused := acme.AsProblem(err); refused {
@@ -104,9 +105,12 @@ func (r *OrderReconciler) accept(ctx context.Context, pass *orderPass, urls []st
 		}
 		pass.progress.Accepted[authorization.URL] = true
 		if challenge != nil {
-			pass.progress.Polled(challenge.RetryAfter, r.Client.Now())
+			retryAfter = challenge.RetryAfter
 		}
 	}
+	// One wait, and the shortest, however many names there are.
+	pass.progress.Moved()
+	pass.progress.Polled(retryAfter, r.Client.Now())
 	return nil
 }
 

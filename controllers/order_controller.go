@@ -88,6 +88,7 @@ func (r *OrderReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err := r.gather(ctx, pass); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
+	r.resumeTurn(pass.order)
 	for range stepsPerPass {
 		next := orderflow.Decide(r.snapshot(pass))
 		if next.Step == orderflow.Wait || next.Step == orderflow.Done {
@@ -250,7 +251,12 @@ func (r *OrderReconciler) note(ctx context.Context, pass *orderPass, text string
 	if text == "" || r.Client.Now().Before(pass.order.CreationTimestamp.Add(progressAfter)) || pass.order.Status.Reason == text {
 		return nil
 	}
-	pass.order.Status.Reason, pass.order.Status.Error = text, held
+	status := &pass.order.Status
+	status.Reason = text
+	if next := status.NextAttemptTime; held != nil || next == nil || !r.Client.Now().Before(next.Time) {
+		// What the CA refused last is behind us.
+		status.NextAttemptTime, status.Error = nil, held
+	}
 	return r.writeStatus(ctx, pass)
 }
 
@@ -264,6 +270,10 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 	switch failure.Reason {
 	case orderflow.ReasonAccountUnknown:
 		failure = r.doubt(pass, failure)
+	case orderflow.ReasonCARefused:
+		if concernsIssuer(pass.order, err) {
+			r.Accounts.Suspect(pass.issuer)
+		}
 	case v1.ReasonAddressNotAllowed:
 		// The issuer was ready under another rule, or its name led elsewhere: it looks again, and says so.
 		r.Accounts.Suspect(pass.issuer)
@@ -284,18 +294,27 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 // tell writes down what an Order waits for: at once where a CA asked for the wait, so that a restart does not
 // cut it short.
 func (r *OrderReconciler) tell(ctx context.Context, pass *orderPass, failure *outcome.Error) error {
-	held := &v1.Problem{Type: failure.Reason, Detail: failure.Message, URL: failure.URL}
 	switch {
 	case failure.Kind == outcome.Wait && !failure.At.IsZero() && orderflow.IsFromCA(failure):
 		until := metav1.NewTime(failure.At)
-		pass.order.Status.NextAttemptTime, pass.order.Status.Reason, pass.order.Status.Error = &until, failure.Message, held
+		pass.order.Status.NextAttemptTime, pass.order.Status.Reason, pass.order.Status.Error = &until, failure.Message, problemOf(failure)
 		return r.writeStatus(ctx, pass)
 	case failure.Reason == backend.ReasonExactSetLimit:
-		return r.note(ctx, pass, failure.Message, held)
+		return r.note(ctx, pass, failure.Message, problemOf(failure))
 	default:
 		return r.note(ctx, pass, failure.Message, nil)
 	}
 }
+
+// concernsIssuer says whether a refusal may be of everything that an issuer orders, so that it has to look again:
+// its account was deactivated, or the CA has its profile no more.
+func concernsIssuer(order *acmev1.Order, err error) bool {
+	return acme.IsProblem(err, acme.TypeInvalidProfile) || order.Status.URL == "" && acme.IsProblem(err, acme.TypeUnauthorized)
+}
+
+// doubtsPerOrder is how often an Order asks for its account to be registered again: the first answer may be about
+// an account that has been replaced meanwhile.
+const doubtsPerOrder = 2
 
 // accountDeadline bounds the wait for an account to be registered again.
 const accountDeadline = 30 * time.Second
@@ -304,9 +323,10 @@ const accountDeadline = 30 * time.Second
 // not made yet waits for that; one that was made is lost with its account.
 func (r *OrderReconciler) doubt(pass *orderPass, failure *outcome.Error) *outcome.Error {
 	r.Accounts.Suspect(pass.issuer)
-	if pass.order.Status.URL != "" {
+	if pass.order.Status.URL != "" || pass.progress.Doubts == doubtsPerOrder {
 		return failure
 	}
+	pass.progress.Doubts++
 	return outcome.WaitUntil(r.Client.Now().Add(accountDeadline), v1.ReasonIssuerNotReady,
 		"waiting for the account to be registered again: %s", failure.Message)
 }
@@ -316,12 +336,16 @@ func (r *OrderReconciler) fail(ctx context.Context, pass *orderPass, state acmev
 	now := metav1.NewTime(r.Client.Now())
 	status := &pass.order.Status
 	status.State, status.Reason, status.FailureTime, status.NextAttemptTime = state, failure.Message, &now, nil
-	status.Error = &v1.Problem{Type: issuance.ProblemType(failure, failure.Reason), Detail: failure.Message, URL: failure.URL}
+	status.Error = problemOf(failure)
 	if err := r.writeStatus(ctx, pass); err != nil {
 		return err
 	}
 	r.Events.Failed(pass.order, failure.Reason, failure.Message)
 	return nil
+}
+
+func problemOf(failure *outcome.Error) *v1.Problem {
+	return &v1.Problem{Type: issuance.ProblemType(failure, failure.Reason), Detail: failure.Message, URL: failure.URL}
 }
 
 // writeStatus is the one place that writes an Order's status, and only when it changed.

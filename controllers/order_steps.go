@@ -39,7 +39,7 @@ func (r *OrderReconciler) create(ctx context.Context, pass *orderPass) error {
 	}
 	status := &pass.order.Status
 	status.URL, status.FinalizeURL, status.AccountURL = order.URL, order.Finalize, pass.account.URL
-	status.State, status.NextAttemptTime, status.Reason = stateOf(order.Status), nil, ""
+	status.State, status.NextAttemptTime, status.Reason, status.Error = stateOf(order.Status), nil, "", nil
 	if !order.Expires.IsZero() {
 		expires := metav1.NewTime(order.Expires)
 		status.Expires = &expires
@@ -119,12 +119,20 @@ func (r *OrderReconciler) read(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	r.saw(pass, order)
-	return nil
+	return r.saw(pass, order)
 }
 
-// saw takes note of an order as the CA describes it now.
-func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
+// saw takes note of an order as the CA describes it now. Its names and its authorizations never change (RFC 8555
+// section 7.1.3); an answer that leaves them out says nothing of them.
+func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) error {
+	before, whole := pass.progress.Order, len(order.Identifiers) > 0 && len(order.Authorizations) > 0
+	if before != nil && whole && order.Contradicts(before) {
+		return outcome.Terminalf(outcome.ClassRefused, "OrderChanged",
+			"the CA changed the names or the authorizations of the order, which it must not: the order is given up")
+	}
+	if !whole && before != nil {
+		order.Identifiers, order.Authorizations = before.Identifiers, before.Authorizations
+	}
 	changed := pass.progress.Order == nil || pass.progress.Order.Status != order.Status
 	pass.progress.Order = order
 	pass.order.Status.State = stateOf(order.Status)
@@ -134,6 +142,7 @@ func (r *OrderReconciler) saw(pass *orderPass, order *acme.Order) {
 	if !changed || order.Status == acme.OrderPending || order.Status == acme.OrderProcessing {
 		pass.progress.Polled(order.RetryAfter, r.Client.Now())
 	}
+	return nil
 }
 
 // poll reads authorizations (RFC 8555 section 7.5.1).
@@ -172,8 +181,7 @@ func (r *OrderReconciler) finalize(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	r.saw(pass, order)
-	return nil
+	return r.saw(pass, order)
 }
 
 // download fetches the chain (RFC 8555 section 7.4.2) and writes it down.
@@ -191,7 +199,7 @@ func (r *OrderReconciler) download(ctx context.Context, pass *orderPass) error {
 	}
 	r.Limits.Issued(pass.issuer, r.counted(ctx, pass, pass.progress.Order.Replaces), pass.order.Status.URL)
 	status := &pass.order.Status
-	status.Certificate, status.State, status.Reason, status.NextAttemptTime = chain.PEM(), acmev1.Valid, "", nil
+	status.Certificate, status.State, status.Reason, status.NextAttemptTime, status.Error = chain.PEM(), acmev1.Valid, "", nil, nil
 	return r.writeStatus(ctx, pass)
 }
 

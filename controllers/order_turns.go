@@ -66,6 +66,14 @@ func (t *turns) pass(name types.NamespacedName) {
 	}
 }
 
+// resumeTurn has an Order that is made and not done hold its turn, before anything is written about it: from then on
+// the others do not rely on the view that they have of it.
+func (r *OrderReconciler) resumeTurn(order *acmev1.Order) {
+	if status := &order.Status; status.URL != "" && !status.State.IsFinal() && order.DeletionTimestamp == nil {
+		r.turns.take(orderflow.TurnKey(status.AccountURL, order), client.ObjectKeyFromObject(order))
+	}
+}
+
 // awaitTurn is a Wait as long as another Order of the same account and names is at work.
 func (r *OrderReconciler) awaitTurn(ctx context.Context, pass *orderPass) error {
 	key := orderflow.TurnKey(pass.account.URL, pass.order)

@@ -1,10 +1,13 @@
 package controllers_test
 
 import (
+	"io"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/certwright/certwright/api/v1"
@@ -60,6 +63,33 @@ var _ = Describe("Orders at one account", func() {
 		stop()
 		create(ctx, s, certificate(s.namespace, "second", "acme", withNames("web.example.test")))
 		startOperator(s.namespace, world.operator)
+		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
+		Expect(orderStatus(ctx, s, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
+	})
+
+	It("for the same names take turns where the one from before the restart has just been written", func(ctx SpecContext) {
+		world := startACME()
+		urlOnly := &refusals{label: "PUT orders/status", first: 2, last: 1000, err: apierrors.NewInternalError(io.ErrUnexpectedEOF)}
+		stop := startOperator(s.namespace, world.operator, urlOnly.refuse)
+		first := certificate(s.namespace, "first", "acme", withNames("web.example.test"))
+		create(ctx, s, world.issuer(s.namespace, slowly(byHTTP())), first)
+		Eventually(orderStatus(ctx, s, "first-1")).Should(HaveField("URL", Not(BeEmpty())))
+		stop()
+
+		// The answers are written after the second Order is made and before the operator sees it.
+		made := make(chan struct{})
+		world.ca.Always(atAuthorization, func(w http.ResponseWriter, r *http.Request, pebble http.Handler) {
+			select {
+			case <-made:
+				pebble.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
+		})
+		create(ctx, s, certificate(s.namespace, "second", "acme", withNames("web.example.test")))
+		startOperator(s.namespace, world.operator, laggingBehind("orders"))
+		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("URL", BeEmpty()))
+		close(made)
+		Eventually(orderStatus(ctx, s, "first-1")).Should(presented)
 		Eventually(orderStatus(ctx, s, "second-1")).Should(HaveField("Reason", ContainSubstring("another Order for the same names")))
 		Expect(orderStatus(ctx, s, "second-1")(Default)).To(HaveField("URL", BeEmpty()))
 	})

@@ -120,8 +120,8 @@ type CertificateRequestStatus struct {
 	// +optional
 	CA []byte `json:"ca,omitempty"`
 
-	// Error is what the CA refused the request with, where it said something, or that the fault was on this
-	// side of it.
+	// Error is what the CA refused the request with, or has it wait for, where it said something, or that the
+	// fault was on this side of it.
 	// +optional
 	Error *Problem `json:"error,omitempty"`
 

@@ -64,7 +64,7 @@ func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *
 	}
 	registration, err := a.register(ctx, client, issuer, key)
 	if err != nil {
-		return nil, refusal(err, a.Client.Now())
+		return nil, advise(refusal(err, a.Client.Now()), err, spec)
 	}
 	if err := a.updateContact(ctx, client, acme.Account{Key: key, URL: registration.URL}, registration, spec.Email); err != nil {
 		return nil, refusal(err, a.Client.Now())
@@ -195,8 +195,23 @@ func contact(email string) []string {
 	return []string{"mailto:" + email}
 }
 
+// advise adds to the refusal of a registration what only an edit can bring on.
+func advise(failure *outcome.Error, err error, spec *v1.ACMEIssuer) error {
+	switch {
+	case acme.IsProblem(err, acme.TypeExternalAccountRequired) && spec.ExternalAccountBinding == nil:
+		failure.Message += "; set spec.acme.externalAccountBinding to what the CA gave you"
+	case !acme.IsProblem(err, acme.TypeUnauthorized):
+	case spec.ExternalAccountBinding != nil:
+		failure.Message += "; look whether spec.acme.externalAccountBinding has the key ID and the key that the CA gave you"
+	default:
+		failure.Message += "; an account that was deactivated is gone for good: " +
+			"name another Secret in spec.acme.privateKeySecretRef to have another registered"
+	}
+	return failure
+}
+
 // refusal says what a failed registration means for the issuer.
-func refusal(err error, now time.Time) error {
+func refusal(err error, now time.Time) *outcome.Error {
 	failure := orderflow.Classify(err, now)
 	if failure.Kind == outcome.Wait && failure.Reason != "RateLimited" {
 		return failure

@@ -27,6 +27,19 @@ type ACME struct {
 // ReasonOrderPending is the wait for an Order.
 const ReasonOrderPending = "OrderPending"
 
+// Concluded implements Concluder: an Order that is over needs nobody any more.
+func (b *ACME) Concluded(ctx context.Context, request *v1.CertificateRequest) (*Issued, error) {
+	order := &acmev1.Order{}
+	err := b.Client.Get(ctx, types.NamespacedName{Namespace: request.Namespace, Name: request.Name}, order)
+	if apierrors.IsNotFound(err) || err == nil && (!metav1.IsControlledBy(order, request) || !order.Status.State.IsFinal()) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(order, b.Client.Now())
+}
+
 // Issue implements Backend.
 func (b *ACME) Issue(ctx context.Context, request Request) (*Issued, error) {
 	order := &acmev1.Order{}
@@ -62,11 +75,14 @@ func answer(order *acmev1.Order, now time.Time) (*Issued, error) {
 	}
 }
 
-// pending is the wait for an Order that says what it waits for. Type is what holds the order up, if anything does,
-// and At when the CA is asked again, as long as that is ahead.
-func pending(order *acmev1.Order, now time.Time) error {
+// pending is the wait for an Order that says what it waits for, and where its CA asked for that, until when. Type is
+// what holds the order up, if anything does, and At when the CA is asked again, as long as that is ahead.
+func pending(order *acmev1.Order, now time.Time) *outcome.Error {
 	status := &order.Status
 	waiting := outcome.WaitFor(ReasonOrderPending, "Order %q: %s", order.Name, status.Reason)
+	if until := status.NextAttemptTime; until != nil {
+		waiting.Message += "; the CA is asked again at " + until.UTC().Format(time.RFC3339)
+	}
 	if status.Error == nil {
 		return waiting
 	}

@@ -37,6 +37,13 @@ type Backend interface {
 	Issue(ctx context.Context, request Request) (*Issued, error)
 }
 
+// Concluder is a Backend whose answer may be there although the issuer is not ready any more, or gone.
+type Concluder interface {
+	Backend
+	// Concluded is what a request was answered with already: a chain, an outcome.Terminal, or neither.
+	Concluded(ctx context.Context, request *v1.CertificateRequest) (*Issued, error)
+}
+
 // secret names a Secret in the namespace of an issuer's Secrets.
 func (r Request) secret(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: r.SecretNamespace, Name: name}

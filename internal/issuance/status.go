@@ -144,6 +144,9 @@ func (t *target) underWay(status *v1.CertificateStatus, plan *Plan) {
 	if plan.Action == Continue {
 		issuance.Step = StepWaitingForRequest
 		message = fmt.Sprintf("CertificateRequest %q: %s", plan.Request.Name, plan.Message)
+		if problem := plan.Request.Status.Error; problem != nil {
+			issuance.LastError = problem.DeepCopy()
+		}
 	}
 	status.NextPrivateKeySecretName = nil
 	if !t.IssuerOf(plan.Issuer).Instant {

@@ -49,3 +49,31 @@ func TestProblemTypesKeepTheClass(t *testing.T) {
 		}
 	}
 }
+
+// An attempt that is held up says by what, where the issuer said something, and goes on saying what the last one
+// failed with where it did not.
+func TestWhatHoldsAnAttemptUpIsTold(t *testing.T) {
+	for name, held := range map[string]*v1.Problem{
+		"by what the CA said": {Type: "urn:ietf:params:acme:error:rateLimited", Detail: "too many", URL: "https://ca.test/limits"},
+		"by nothing":          nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := v1.Problem{Type: "before"}
+			w := newWorld(t)
+			request, key := w.request(1, 1)
+			w.Key = key
+			w.Now = start.Add(time.Hour)
+			w.Certificate.Status.Issuance = &v1.CertificateIssuance{LastError: &before}
+			w.conclude(request, metav1.ConditionFalse, v1.ReasonPending, "waiting")
+			request.Status.Error = held
+			w.expect(w.decide(), issuance.Continue, v1.ReasonDoesNotExist)
+			want := before
+			if held != nil {
+				want = *held
+			}
+			if got := w.Certificate.Status.Issuance.LastError; got == nil || *got != want {
+				t.Errorf("lastError is %+v, want %+v", got, want)
+			}
+		})
+	}
+}

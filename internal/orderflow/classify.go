@@ -32,6 +32,23 @@ func IsFromCA(failure *outcome.Error) bool {
 	return failure.Reason == ReasonRateLimited || failure.Reason == ReasonCAUnavailable || failure.Reason == ReasonUserAction
 }
 
+// HoldReason is why an Order is held up, by the type of the problem that its status tells of: one of the reasons
+// above, or the word of ours that the type is.
+func HoldReason(problemType string) string {
+	const ofACME = "urn:ietf:params:acme:error:"
+	switch kind := acme.ProblemType(problemType); {
+	case kind == acme.TypeRateLimited:
+		return ReasonRateLimited
+	case kind == acme.TypeUserActionRequired:
+		return ReasonUserAction
+	case strings.HasPrefix(problemType, ofACME):
+		// What is waited for and is neither of these is a CA in trouble, whatever it calls that.
+		return ReasonCAUnavailable
+	default:
+		return problemType
+	}
+}
+
 const (
 	// longestRetryAfter bounds what a CA may ask us to wait: a day is as long as any limit needs to be
 	// looked at again.
@@ -104,32 +121,31 @@ func classifyProtocol(err *acme.ProtocolError, now time.Time) *outcome.Error {
 
 // classifyProblem is the table of problem types (RFC 8555 section 6.7).
 func classifyProblem(problem *acme.Problem, now time.Time) *outcome.Error {
-	detail := problem.Error()
 	switch {
 	case problem.HasType(acme.TypeRateLimited), problem.Status == 429:
 		switch {
 		case problem.RetryAfter.IsZero() && problem.Synthetic:
 			// Something in between limits us, not the CA.
-			return waiting(ReasonRateLimited, now.Add(limitedWait), detail, nil)
+			return refusedFor(ReasonRateLimited, now.Add(limitedWait), problem)
 		case problem.RetryAfter.IsZero():
 			// A paused identifier looks like this: only a person can end it, at the CA's own page.
 			return forPerson(problem, now)
 		}
-		return waiting(ReasonRateLimited, clamp(problem.RetryAfter, now), detail, nil)
+		return refusedFor(ReasonRateLimited, clamp(problem.RetryAfter, now), problem)
 	case problem.HasType(acme.TypeServerInternal, acme.TypeBadNonce), problem.Status >= 500:
 		at := now.Add(unavailableWait)
 		if !problem.RetryAfter.IsZero() {
 			at = clamp(problem.RetryAfter, now)
 		}
-		return waiting(ReasonCAUnavailable, at, detail, nil)
+		return refusedFor(ReasonCAUnavailable, at, problem)
 	case problem.HasType(acme.TypeUserActionRequired):
 		return forPerson(problem, now)
 	case problem.HasType(acme.TypeAccountDoesNotExist):
-		return terminal(outcome.ClassLocal, ReasonAccountUnknown, problem, detail)
+		return terminal(outcome.ClassLocal, ReasonAccountUnknown, problem)
 	case problem.HasType(acme.TypeCAA, acme.TypeCompound, acme.TypeConnection, acme.TypeDNS, acme.TypeIncorrectResponse, acme.TypeTLS):
-		return terminal(outcome.ClassValidation, ReasonValidation, problem, detail)
+		return terminal(outcome.ClassValidation, ReasonValidation, problem)
 	default:
-		return terminal(outcome.ClassRefused, ReasonCARefused, problem, detail)
+		return terminal(outcome.ClassRefused, ReasonCARefused, problem)
 	}
 }
 
@@ -176,20 +192,35 @@ func waiting(reason string, at time.Time, message string, err error) *outcome.Er
 // in a while: they may have.
 func forPerson(problem *acme.Problem, now time.Time) *outcome.Error {
 	message, page := problem.Error(), cmp.Or(problem.Instance, problem.TermsOfService, problem.Help)
-	if !strings.Contains(message, page) {
+	switch {
+	case page == "" && !strings.Contains(message, "://"):
+		message += "; the CA names no time and no page: ask it, or look at the account there, for what it waits for"
+	case !strings.Contains(message, page):
 		message += "; open " + page
 	}
-	failure := waiting(ReasonUserAction, now.Add(personWait), message, nil)
-	failure.Type, failure.URL = string(problem.Type), page
+	failure := refusedFor(ReasonUserAction, now.Add(personWait), problem)
+	failure.Message, failure.URL = message, page
 	return failure
 }
 
-func terminal(class outcome.Class, reason string, problem *acme.Problem, detail string) *outcome.Error {
-	failure := outcome.Terminalf(class, reason, "%s", detail)
-	failure.Type, failure.URL = string(problem.Type), problem.Instance
-	if failure.URL == "" {
-		failure.URL = problem.Help
+// refusedFor is the wait until a CA takes what it refuses now.
+func refusedFor(reason string, at time.Time, problem *acme.Problem) *outcome.Error {
+	failure := waiting(reason, at, problem.Error(), nil)
+	quote(failure, problem)
+	return failure
+}
+
+// quote gives a failure the CA's own type and page, where there are any.
+func quote(failure *outcome.Error, problem *acme.Problem) {
+	if problem.Type != acme.TypeBlank {
+		failure.Type = string(problem.Type)
 	}
+	failure.URL = cmp.Or(problem.Instance, problem.Help)
+}
+
+func terminal(class outcome.Class, reason string, problem *acme.Problem) *outcome.Error {
+	failure := outcome.Terminalf(class, reason, "%s", problem.Error())
+	quote(failure, problem)
 	return failure
 }
 

@@ -41,18 +41,27 @@ func TestClassify(t *testing.T) {
 		"the network":                  {&acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkRefused, Err: errors.New("x")}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
 		"an address that is not allowed": {fmt.Errorf("new order: %w", &acme.NetworkError{Op: "newOrder", Host: "ca.test", Kind: acme.NetworkForbidden, Err: errors.New("x")}),
 			outcome.Terminal, v1.ReasonAddressNotAllowed, time.Time{}},
-		"a name that is refused":        {problem(acme.TypeRejectedIdentifier, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"terms that changed":            {problem(acme.TypeUserActionRequired, 403, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
-		"an account that is gone":       {problem(acme.TypeAccountDoesNotExist, 400, time.Time{}), outcome.Terminal, orderflow.ReasonAccountUnknown, time.Time{}},
-		"a validation that failed":      {problem(acme.TypeIncorrectResponse, 403, time.Time{}), outcome.Terminal, orderflow.ReasonValidation, time.Time{}},
-		"a type nobody knows":           {problem("urn:example:new", 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"a link to another host":        {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonForeignHost}, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"an answer that is not JSON":    {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonMalformed}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
-		"what the CA does not offer":    {fmt.Errorf("newAuthz: %w", acme.ErrNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"a profile it does not offer":   {fmt.Errorf("newOrder: %w", acme.ErrProfileNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"a key that no account has":     {fmt.Errorf("keyChange: %w", acme.ErrKeyNotFound), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"a key that ACME does not know": {acme.ErrUnsupportedKey, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
-		"an outcome of our own":         {outcome.WaitFor("Because", "x"), outcome.Wait, "Because", time.Time{}},
+		"a name that is refused":         {problem(acme.TypeRejectedIdentifier, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"terms that changed":             {problem(acme.TypeUserActionRequired, 403, time.Time{}), outcome.Wait, orderflow.ReasonUserAction, now.Add(24 * time.Hour)},
+		"an account that is gone":        {problem(acme.TypeAccountDoesNotExist, 400, time.Time{}), outcome.Terminal, orderflow.ReasonAccountUnknown, time.Time{}},
+		"a validation that failed":       {problem(acme.TypeIncorrectResponse, 403, time.Time{}), outcome.Terminal, orderflow.ReasonValidation, time.Time{}},
+		"an order that is not ready":     {problem(acme.TypeOrderNotReady, 403, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a CSR that is refused":          {problem(acme.TypeBadCSR, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a profile that is refused":      {problem(acme.TypeInvalidProfile, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a predecessor that is refused":  {problem(acme.TypeAlreadyReplaced, 409, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"an account that is deactivated": {problem(acme.TypeUnauthorized, 401, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"an account without EAB":         {problem(acme.TypeExternalAccountRequired, 403, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"malformed":                      {problem(acme.TypeMalformed, 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a limit with status 503":        {problem(acme.TypeRateLimited, 503, now.Add(time.Hour)), outcome.Wait, orderflow.ReasonRateLimited, now.Add(time.Hour)},
+		"a refusal without a document":   {&acme.Problem{Status: 403, Synthetic: true}, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a type nobody knows":            {problem("urn:example:new", 400, time.Time{}), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a link to another host":         {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonForeignHost}, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"an answer that is not JSON":     {&acme.ProtocolError{Op: "newOrder", Reason: acme.ReasonMalformed}, outcome.Wait, orderflow.ReasonCAUnavailable, now.Add(time.Minute)},
+		"what the CA does not offer":     {fmt.Errorf("newAuthz: %w", acme.ErrNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a profile it does not offer":    {fmt.Errorf("newOrder: %w", acme.ErrProfileNotOffered), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a key that no account has":      {fmt.Errorf("keyChange: %w", acme.ErrKeyNotFound), outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"a key that ACME does not know":  {acme.ErrUnsupportedKey, outcome.Terminal, orderflow.ReasonCARefused, time.Time{}},
+		"an outcome of our own":          {outcome.WaitFor("Because", "x"), outcome.Wait, "Because", time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := orderflow.Classify(test.err, now)
@@ -93,7 +102,7 @@ func TestWhatAPersonHasToOpen(t *testing.T) {
 		},
 		"a paused name without a page": {
 			acme.Problem{Type: acme.TypeRateLimited, Status: 429, Detail: "paused"},
-			"rateLimited: paused",
+			"rateLimited: paused; the CA names no time and no page: ask it, or look at the account there, for what it waits for",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,5 +147,22 @@ func TestWaitsForACAThatIsDownGrow(t *testing.T) {
 	progress.Moved()
 	if got := wait(down); got != time.Minute {
 		t.Errorf("the first outage after an answer: wait of %s", got)
+	}
+}
+
+// What an Order's status says of a wait tells others why it waits.
+func TestHoldReason(t *testing.T) {
+	const urn = "urn:ietf:params:acme:error:"
+	for problemType, want := range map[string]string{
+		urn + "rateLimited":              orderflow.ReasonRateLimited,
+		urn + "userActionRequired":       orderflow.ReasonUserAction,
+		urn + "serverInternal":           orderflow.ReasonCAUnavailable,
+		urn + "somethingNew":             orderflow.ReasonCAUnavailable,
+		orderflow.ReasonCAUnavailable:    orderflow.ReasonCAUnavailable,
+		"a word that stands for a limit": "a word that stands for a limit",
+	} {
+		if got := orderflow.HoldReason(problemType); got != want {
+			t.Errorf("%s is told as %s, want %s", problemType, got, want)
+		}
 	}
 }

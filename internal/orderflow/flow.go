@@ -81,8 +81,12 @@ type Progress struct {
 	NextPoll time.Time
 	// Outages counts the calls in a row for which the CA was not there.
 	Outages int
+	// Doubts counts how often the CA did not know the account that orders.
+	Doubts int
 	// CheckNote is what the self-check last saw.
 	CheckNote string
+	// Unseen holds, by the URLs of the authorizations whose answers the self-check gave up on, what it saw last.
+	Unseen map[string]string
 	// CredentialsKept says that what the clean-up needs is in a place of its own.
 	CredentialsKept bool
 	// Abandoned says that what was open at the CA has been given up, as far as it could be.
@@ -97,6 +101,7 @@ func NewProgress(uid types.UID) *Progress {
 		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
 		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
+		Unseen: map[string]string{},
 	}
 }
 
@@ -157,7 +162,7 @@ func Decide(s Snapshot) Next {
 	case s.Order.DeletionTimestamp != nil, status.State.IsFinal():
 		return s.end()
 	case status.URL != "" && s.expired():
-		return fail(acmev1.Expired, outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done"))
+		return s.outlived()
 	case status.NextAttemptTime != nil && s.Now.Before(status.NextAttemptTime.Time):
 		return Next{Step: Wait, At: s.beforeExpiry(status.NextAttemptTime.Time), Note: cmp.Or(status.Reason, "waiting as long as the CA asked for")}
 	case status.URL == "":
@@ -245,24 +250,30 @@ func (s Snapshot) invalid() Next {
 	return s.failed()
 }
 
+// failed tells why: what the CA saw at each name and where it looked, what we saw there before, and what it
+// says of the order.
 func (s Snapshot) failed() Next {
-	var problems []*acme.Problem
+	failure := outcome.Terminalf(outcome.ClassValidation, ReasonValidation, "the CA gave the order up and did not say why")
+	var texts []string
 	for i := range s.Order.Status.Authorizations {
-		if seen := s.Progress.Authorizations[s.Order.Status.Authorizations[i].URL]; seen != nil {
-			problems = append(problems, reasons(seen)...)
+		authorization := &s.Order.Status.Authorizations[i]
+		seen := s.Progress.Authorizations[authorization.URL]
+		if seen == nil {
+			continue
+		}
+		told := reasons(authorization, seen)
+		for _, reason := range told {
+			identify(failure, reason.problem)
+			texts = append(texts, reason.text)
+		}
+		if note := s.Progress.Unseen[authorization.URL]; note != "" && len(told) > 0 {
+			texts = append(texts, "before that we could not see the answer ourselves: "+note)
 		}
 	}
 	if problem := s.Progress.Order.Error; problem != nil {
-		problems = append(problems, problem)
-	}
-	failure := outcome.Terminalf(outcome.ClassValidation, ReasonValidation, "the CA gave the order up and did not say why")
-	var texts []string
-	for _, problem := range problems {
+		identify(failure, problem)
 		if text := problem.Error(); text != "" {
 			texts = append(texts, text)
-		}
-		if failure.Type == "" {
-			failure.Type, failure.URL = string(problem.Type), problem.Instance
 		}
 	}
 	if len(texts) > 0 {
@@ -271,19 +282,75 @@ func (s Snapshot) failed() Next {
 	return fail(acmev1.Invalid, failure)
 }
 
-// reasons are the errors of an authorization's challenges, each with the name it is about.
-func reasons(authorization *acme.Authorization) []*acme.Problem {
-	var problems []*acme.Problem
-	for i := range authorization.Challenges {
-		if problem := authorization.Challenges[i].Error; problem != nil {
-			named := *problem
-			if named.Identifier == nil {
-				named.Identifier = &authorization.Identifier
-			}
-			problems = append(problems, &named)
-		}
+// identify gives a failure the type of the first problem that has one.
+func identify(failure *outcome.Error, problem *acme.Problem) {
+	if failure.Type == "" && problem != nil {
+		quote(failure, problem)
 	}
-	return problems
+}
+
+// reason is what is wrong with an authorization, in words, and the CA's own account of it, if any.
+type reason struct {
+	text    string
+	problem *acme.Problem
+}
+
+// reasons are the errors of an authorization's challenges, each with the name and the place that it is about;
+// where there is none, the state that the authorization is in must do.
+func reasons(authorization *acmev1.Authorization, seen *acme.Authorization) []reason {
+	var found []reason
+	for i := range seen.Challenges {
+		challenge := &seen.Challenges[i]
+		if challenge.Error == nil {
+			continue
+		}
+		text := seen.Identifier.Value
+		if challenge.Type != "" {
+			text += ", " + string(challenge.Type)
+		}
+		if place := placeOf(authorization, challenge); place != "" {
+			text += " at " + place
+		}
+		found = append(found, reason{text + ": " + challenge.Error.Error(), challenge.Error})
+	}
+	if len(found) == 0 && seen.Status != acme.AuthorizationPending && seen.Status != acme.AuthorizationValid {
+		return []reason{{text: fmt.Sprintf("%s: the authorization is %s, and the CA did not say why", seen.Identifier.Value, seen.Status)}}
+	}
+	return found
+}
+
+// placeOf is where a CA looks for the answer to the challenge that was chosen (RFC 8555 sections 8.3 and 8.4),
+// empty for any other.
+func placeOf(authorization *acmev1.Authorization, challenge *acme.Challenge) string {
+	chosen := authorization.Challenge
+	if chosen == nil || chosen.URL != challenge.URL {
+		return ""
+	}
+	switch chosen.Type {
+	case acmev1.DNS01:
+		return strings.TrimSuffix(chosen.RecordName, ".")
+	case acmev1.HTTP01:
+		path, err := acme.HTTP01Path(chosen.Token)
+		if err != nil {
+			return ""
+		}
+		host := authorization.Identifier
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return "http://" + host + path
+	default:
+		return ""
+	}
+}
+
+// outlived is the end of an order that took longer than it lives, with what it waited for to the last.
+func (s Snapshot) outlived() Next {
+	failure := outcome.Terminalf(outcome.ClassLocal, "OrderExpired", "the order expired at the CA before it was done")
+	if reason := s.Order.Status.Reason; reason != "" {
+		failure.Message += "; what it last told was: " + reason
+	}
+	return fail(acmev1.Expired, failure)
 }
 
 func fail(state acmev1.State, failure *outcome.Error) Next {
@@ -343,10 +410,21 @@ func (s Snapshot) choose(present, check, accept, polling []string) Next {
 	case len(check) > 0:
 		return s.check(check)
 	case len(polling) > 0:
-		return s.poll(Next{Step: Poll, URLs: polling}, "waiting for the CA to validate")
+		return s.poll(Next{Step: Poll, URLs: polling}, s.validating(polling))
 	default:
 		return s.poll(Next{Step: Read}, "waiting for the CA to take note of the validations")
 	}
+}
+
+// validating says what is waited for once the CA has been told to look, and what we could not see before.
+func (s Snapshot) validating(urls []string) string {
+	const note = "waiting for the CA to validate"
+	for _, url := range urls {
+		if unseen := s.Progress.Unseen[url]; unseen != "" {
+			return note + ", which was asked although we could not see the answer ourselves within a minute: " + unseen
+		}
+	}
+	return note
 }
 
 func (s Snapshot) check(urls []string) Next {

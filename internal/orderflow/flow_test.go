@@ -12,6 +12,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
 )
 
 const (
@@ -38,7 +39,7 @@ func flow(change ...func(*orderflow.Snapshot)) orderflow.Snapshot {
 		})
 		progress.Authorizations[url] = &acme.Authorization{
 			URL: url, Status: acme.AuthorizationPending, Identifier: acme.DNSIdentifier(order.Spec.DNSNames[i]),
-			Challenges: []acme.Challenge{{Type: "http-01", URL: challenge, Status: acme.ChallengePending}},
+			Challenges: []acme.Challenge{{Type: acme.ChallengeHTTP01, URL: challenge, Status: acme.ChallengePending}},
 		}
 	}
 	snapshot := orderflow.Snapshot{Now: now, Order: order, Progress: progress, Finalizer: finalizer}
@@ -185,6 +186,69 @@ func TestFailureNamesEveryName(t *testing.T) {
 	}
 	if failure.Type != string(acme.TypeConnection) {
 		t.Errorf("type %q", failure.Type)
+	}
+}
+
+// Whoever reads the failure learns what the CA looked for at which place, and what we saw there before.
+func TestFailureTellsTheStory(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		s.Progress.Order.Status = acme.OrderInvalid
+		chosen := s.Order.Status.Authorizations
+		chosen[0].Challenge.Token = "token"
+		chosen[1].Challenge.Type, chosen[1].Challenge.RecordName = acmev1.DNS01, "_acme-challenge.elsewhere.test."
+		s.Progress.Authorizations[first].Challenges[0].Error = &acme.Problem{Type: acme.TypeBlank}
+		s.Progress.Authorizations[second].Challenges[0].Type = "dns-01"
+		s.Progress.Authorizations[second].Challenges[0].Error = &acme.Problem{Type: acme.TypeDNS, Detail: "NXDOMAIN"}
+		s.Progress.Unseen[first] = "connection refused"
+	})
+	failure := orderflow.Decide(snapshot).Failure
+	const want = "a.test, http-01 at http://a.test/.well-known/acme-challenge/token: the CA gave no reason; " +
+		"before that we could not see the answer ourselves: connection refused; " +
+		"b.test, dns-01 at _acme-challenge.elsewhere.test: dns: NXDOMAIN"
+	if failure.Message != want {
+		t.Errorf("the message is\n%s\nwant\n%s", failure.Message, want)
+	}
+	if failure.Type != string(acme.TypeDNS) || failure.Class != outcome.ClassValidation {
+		t.Errorf("type %q, class %s", failure.Type, failure.Class)
+	}
+}
+
+// An IPv6 address is in brackets where it is a part of a URL.
+func TestFailureTellsTheURLOfAnAddress(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		s.Progress.Order.Status = acme.OrderInvalid
+		s.Order.Status.Authorizations[0].Identifier = "2001:db8::1"
+		s.Order.Status.Authorizations[0].Challenge.Token = "token"
+		s.Progress.Authorizations[first].Challenges[0].Error = &acme.Problem{Type: acme.TypeConnection}
+	})
+	if got := orderflow.Decide(snapshot).Failure.Message; !strings.Contains(got, "at http://[2001:db8::1]/.well-known/acme-challenge/token: connection") {
+		t.Error(got)
+	}
+}
+
+func TestAnOrderThatExpiredTellsWhatItWaitedFor(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) { s.Now, s.Order.Status.Reason = now.Add(25*time.Hour), "too many orders" })
+	if got := orderflow.Decide(snapshot).Failure.Message; !strings.Contains(got, "expired") || !strings.Contains(got, "too many orders") {
+		t.Error(got)
+	}
+}
+
+func TestFailureNamesAnAuthorizationThatIsGone(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) { s.Progress.Authorizations[second].Status = acme.AuthorizationDeactivated })
+	if got := orderflow.Decide(snapshot).Failure.Message; got != "b.test: the authorization is deactivated, and the CA did not say why" {
+		t.Error(got)
+	}
+}
+
+// What we could not see is told as long as the CA looks.
+func TestWaitingForTheCATellsWhatWeCouldNotSee(t *testing.T) {
+	snapshot := flow(func(s *orderflow.Snapshot) {
+		all(s.Progress.Accepted)
+		s.Progress.NextPoll = now.Add(time.Second)
+		s.Progress.Unseen[second] = "connection refused"
+	})
+	if note := orderflow.Decide(snapshot).Note; !strings.Contains(note, "could not see the answer ourselves within a minute: connection refused") {
+		t.Error(note)
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package acmetest runs ACME servers and the DNS they look at inside the
-// process: Pebble with real validation (Start), a server that answers by
-// script for what Pebble never does (StartScript), and an authoritative DNS
-// server that takes RFC 2136 updates (StartDNS).
+// process: Pebble with real validation (Start), whose answers can be replaced
+// or changed one by one (Server.On); a server that answers by script alone
+// (StartScript); and an authoritative DNS server that takes RFC 2136 updates
+// (StartDNS).
 //
 // Tests, the demo and the benchmark may import it; no part of the operator
 // may. Nothing here depends on the testing package.

@@ -105,6 +105,7 @@ type Server struct {
 
 	roots   []byte
 	servers []*tlsServer
+	script  *interposed
 }
 
 // environment serializes servers that are being made: Pebble reads some of its
@@ -129,8 +130,11 @@ func Start(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{CABundle: identity.caPEM, roots: rootsOf(authority)}
-	main, err := serveTLS(options.Address, identity, suggestingAtOnce(front.Handler(), store, options.RenewAtOnceBelow), false)
+	server := &Server{
+		CABundle: identity.caPEM, roots: rootsOf(authority),
+		script: newInterposed(suggestingAtOnce(front.Handler(), store, options.RenewAtOnceBelow)),
+	}
+	main, err := serveTLS(options.Address, identity, server.script, false)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 )
 
@@ -159,16 +158,7 @@ func (s *Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !reply.NoNonce {
 		w.Header().Set("Replay-Nonce", nonce)
 	}
-	for name, values := range reply.Header {
-		w.Header()[name] = nil
-		for _, value := range values {
-			w.Header().Add(name, s.expand(value))
-		}
-	}
-	setDefault(&reply.Status, http.StatusOK)
-	w.WriteHeader(reply.Status)
-	// A client that has gone away is the client's concern.
-	_, _ = io.WriteString(w, s.expand(reply.Body))
+	reply.write(w, s.server.url)
 }
 
 // next records a request and takes the reply and the nonce for it.
@@ -186,10 +176,6 @@ func (s *Script) next(request Request) (Reply, string) {
 		s.replies[request.Path] = queue[1:]
 	}
 	return queue[0], nonce
-}
-
-func (s *Script) expand(text string) string {
-	return strings.ReplaceAll(text, BaseURL, s.server.url)
 }
 
 // readJWS takes a flattened JWS apart; a body that is none leaves the fields empty.
