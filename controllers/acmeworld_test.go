@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -74,13 +75,21 @@ func (w *acmeWorld) restart() {
 	w.ca = fresh
 }
 
-// freeAddress is an address that nobody listens at. Its port is below those that the system gives out, so that
-// no connection or listener takes it before who asked for it does.
+// given are the ports that freeAddress has given out in this process.
+var given sync.Map
+
+// freeAddress is an address that nobody listens at. Its port is below those that the system gives out, is given out
+// once, and by one of the processes that share the specs only, so that nobody takes it before who asked for it does.
 func freeAddress() string {
 	GinkgoHelper()
 	const lowest, count, attempts = 15000, 17000, 100
+	suite, _ := GinkgoConfiguration()
 	for range attempts {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(count)))
+		port := lowest + rand.IntN(count/suite.ParallelTotal)*suite.ParallelTotal + suite.ParallelProcess - 1
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if _, before := given.LoadOrStore(port, true); before {
+			continue
+		}
 		if listener, err := net.Listen("tcp", address); err == nil {
 			Expect(listener.Close()).To(Succeed())
 			return address

@@ -34,21 +34,23 @@ func (r *CertificateReconciler) farewell(ctx context.Context, crt *v1.Certificat
 	if err != nil {
 		return err
 	}
-	err = r.revokeAll(ctx, crt, record)
-	deadline := crt.DeletionTimestamp.Add(farewellDeadline)
-	switch {
-	case err != nil && r.Client.Now().Before(deadline):
-		if told := r.tellFarewell(ctx, crt, err, deadline); told != nil {
-			return told
+	left := r.revokeAll(ctx, crt, record)
+	if deadline := crt.DeletionTimestamp.Add(farewellDeadline); left != nil && r.Client.Now().Before(deadline) {
+		if err := r.tellFarewell(ctx, crt, left, deadline); err != nil {
+			return err
 		}
-		return outcome.WaitUntil(earliest(r.Client.Now().Add(farewellPause), deadline), v1.ReasonRevoking, "%v", err)
-	case err != nil:
-		r.Events.NotRevoked(crt, fmt.Sprintf("The Certificate goes although certificates of it could not be revoked within %s: %v", farewellDeadline, err))
+		return outcome.WaitUntil(earliest(r.Client.Now().Add(farewellPause), deadline), v1.ReasonRevoking, "%v", left)
 	}
-	if err := r.release(ctx, record, err == nil); err != nil {
+	if err := r.release(ctx, record, left == nil); err != nil {
 		return err
 	}
-	return r.Client.SetFinalizer(ctx, crt.DeepCopy(), r.Names.RevocationFinalizer, false)
+	if err := r.Client.SetFinalizer(ctx, crt.DeepCopy(), r.Names.RevocationFinalizer, false); err != nil {
+		return err
+	}
+	if left != nil {
+		r.Events.NotRevoked(crt, fmt.Sprintf("The Certificate goes although certificates of it could not be revoked within %s: %v", farewellDeadline, left))
+	}
+	return nil
 }
 
 // tellFarewell says on the Certificate what its deletion waits for.
