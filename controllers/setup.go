@@ -31,17 +31,21 @@ func options(workers int) controller.Options {
 	return controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: reconcileTimeout}
 }
 
+// news are the events about other objects that wake an object: not that they are there when the operator starts. Then
+// every object is woken by its own first sight, once all others can be seen.
+var news = builder.WithPredicates(predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }})
+
 // SetupWithManager wakes a Certificate by itself, its requests, its Secrets, Certificates that share
 // its Secret, its issuer and the Secrets that its issuer or keystores name.
 func (r *CertificateReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateList{} }, waits: always}
 	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).
 		For(&v1.Certificate{}).
-		Owns(&v1.CertificateRequest{}).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1.Certificate{}, handler.OnlyControllerOwner())).
-		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf)).
-		Watches(&v1.CertificateRevocation{}, handler.EnqueueRequestsFromMapFunc(revokedOf)).
+		Owns(&v1.CertificateRequest{}, news).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf), news).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1.Certificate{}, handler.OnlyControllerOwner()), news).
+		Watches(&v1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf), news).
+		Watches(&v1.CertificateRevocation{}, handler.EnqueueRequestsFromMapFunc(revokedOf), news).
 		WatchesRawSource(r.Secrets.Source(v1.CertificateKind, kube.Itself)).
 		WithOptions(options(workers)).
 		Complete(r)
@@ -172,7 +176,7 @@ func (r *IssuerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(r.New(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(r.Secrets.Source(r.Kind, kube.Itself)).
 		WatchesRawSource(r.Accounts.Doubts.Source(r.Kind, kube.Itself)).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.keeperOf)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.keeperOf), news).
 		WithOptions(options(2)).
 		Complete(r)
 }
@@ -213,7 +217,7 @@ func (r *RevocationReconciler) SetupWithManager(mgr ctrl.Manager, secrets *kube.
 	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateRevocationList{} }, waits: always}
 	return users.watch(ctrl.NewControllerManagedBy(mgr), secrets).
 		For(&v1.CertificateRevocation{}).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret), news).
 		WithOptions(options(2)).
 		Complete(r)
 }

@@ -66,7 +66,7 @@ type applied struct {
 func (l Layout) Apply(existing *corev1.Secret) (*corev1.Secret, bool, error) {
 	secret := l.blank()
 	if existing != nil {
-		secret = existing.DeepCopy()
+		secret = withOwnMaps(existing)
 	}
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
@@ -86,7 +86,21 @@ func (l Layout) Apply(existing *corev1.Secret) (*corev1.Secret, bool, error) {
 	if err := l.setMetadata(secret, before, slices.Sorted(maps.Keys(extra))); err != nil {
 		return nil, false, err
 	}
-	return secret, existing == nil || !equality.Semantic.DeepEqual(existing, secret), nil
+	return secret, existing == nil || !sameLayout(existing, secret), nil
+}
+
+// withOwnMaps is a copy whose maps can be changed. The values in them are replaced as a whole and never written to:
+// thousands of settled Secrets are looked at in this way after a start.
+func withOwnMaps(secret *corev1.Secret) *corev1.Secret {
+	own := *secret
+	own.Data = maps.Clone(secret.Data)
+	return &own
+}
+
+// sameLayout compares what a Layout may change.
+func sameLayout(a, b *corev1.Secret) bool {
+	return maps.EqualFunc(a.Data, b.Data, bytes.Equal) && maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&
+		equality.Semantic.DeepEqual(a.OwnerReferences, b.OwnerReferences)
 }
 
 func (l Layout) blank() *corev1.Secret {

@@ -39,7 +39,7 @@ import (
 
 // gcPercent trades processor time for memory: nearly all of the heap is caches that live on, so that
 // the usual doubling before a collection would be paid for nothing.
-const gcPercent = 40
+const gcPercent = 25
 
 // Run runs the operator until ctx ends. GOGC and GOMEMLIMIT, where they are set, are left as they are.
 func Run(ctx context.Context, options Options) error {
