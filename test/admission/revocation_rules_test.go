@@ -57,6 +57,11 @@ var revocationRules = []rule{
 		before:   `{}`,
 		accepted: `spec: {renewFirst: true}`,
 		refused:  `spec: {renewFirst: false}`,
+	}, {
+		name: "names issuers of the kinds that there are", field: "status.certificates[].issuerRef", message: "certwright.dev has the kinds Issuer and ClusterIssuer",
+		before:   `{}`,
+		accepted: `status: {certificates: [{fingerprint: "00", serial: "01", state: Pending, issuerRef: {name: ca, kind: ClusterIssuer}}]}`,
+		refused:  `status: {certificates: [{fingerprint: "00", serial: "01", state: Pending, issuerRef: {name: ca, kind: Other}}]}`,
 	},
 }
 
