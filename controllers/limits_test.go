@@ -43,6 +43,23 @@ var _ = Describe("the limits of an ACME account", func() {
 		Eventually(revisionOf(ctx, s, crt)).Should(Equal(3))
 	})
 
+	It("neither stop nor count a renewal in the window that the CA suggests, right after a restart either", func(ctx SpecContext) {
+		world := startACME()
+		stop := startOperator(s.namespace, world.operator)
+		issuer := world.issuer(s.namespace, byHTTP())
+		issuer.Spec.ACME.Limits = &v1.ACMELimits{ExactSetPerWeek: new(int32(1))}
+		create(ctx, s, issuer)
+		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
+		stop()
+		world.suggest(ctx, s, crt, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+		startOperator(s.namespace, world.operator)
+		trigger(ctx, s, crt)
+		Eventually(revisionOf(ctx, s, crt)).Should(Equal(2))
+		By("counting it, where the CA suggests no such thing")
+		trigger(ctx, s, crt)
+		Eventually(orderStatus(ctx, s, "web-3")).Should(HaveField("Reason", ContainSubstring(names.Annotation.ACME.IgnoreLimits)))
+	})
+
 	It("hold every order of an account that the CA limits as a whole", func(ctx SpecContext) {
 		world, limited := startACME(), &limitedOnce{}
 		startOperator(s.namespace, world.operator, limited.operator)

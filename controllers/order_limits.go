@@ -23,7 +23,7 @@ func (r *OrderReconciler) counted(ctx context.Context, pass *orderPass, replaces
 	}
 	crt := &v1.Certificate{}
 	name := types.NamespacedName{Namespace: pass.order.Namespace, Name: pass.order.Annotations[keys.CertificateName]}
-	order.Replaces = replaces != "" && r.RenewalInfos.InWindow(name, replaces)
+	order.Replaces = replaces != "" && r.RenewalInfos.InWindow(ctx, pass.client, name, replaces)
 	if err := r.Client.Cached.Get(ctx, name, crt); err != nil {
 		// An order that was not made for a Certificate has no more to say.
 		return order

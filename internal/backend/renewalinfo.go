@@ -123,9 +123,7 @@ func (r *RenewalInfos) learn(client *acme.Client, held *heldInfo, answer *acme.R
 	case err == nil:
 		delete(r.down, client)
 		held.failures = 0
-		held.info = issuance.RenewalInfo{
-			Start: answer.Window.Start, End: answer.Window.End, ExplanationURL: answer.ExplanationURL, Next: answer.RetryAfter,
-		}
+		held.info = infoOf(answer)
 	case errors.Is(err, acme.ErrNotOffered):
 		held.info = issuance.RenewalInfo{Next: acme.RenewalInfoRetry(err, 1, now)}
 	case errors.As(err, &network):
@@ -146,14 +144,49 @@ func (r *RenewalInfos) learn(client *acme.Client, held *heldInfo, answer *acme.R
 	}
 }
 
-// InWindow says whether the CA wants the certificate that certID identifies, of a Certificate, replaced now. Of a
-// certificate that it was not asked about by this process, nothing is known.
-func (r *RenewalInfos) InWindow(crt types.NamespacedName, certID string) bool {
+// InWindow says whether the CA wants the certificate that certID identifies, of a Certificate, replaced now. Where this
+// process has not been told yet, such as after a restart, the CA is asked: what counts against an account is not taken
+// from a status that a tenant may write.
+func (r *RenewalInfos) InWindow(ctx context.Context, client *acme.Client, crt types.NamespacedName, certID string) bool {
+	info, told := r.told(crt, certID)
+	if !told {
+		ctx, cancel := context.WithTimeout(ctx, renewalInfoTimeout)
+		defer cancel()
+		answer, err := client.FetchRenewalInfo(ctx, certID)
+		if err != nil {
+			return false
+		}
+		info = infoOf(answer)
+		r.remember(crt, certID, info)
+	}
 	now := r.Accounts.Client.Now()
+	return !now.Before(info.Start) && now.Before(info.End)
+}
+
+func infoOf(answer *acme.RenewalInfo) issuance.RenewalInfo {
+	return issuance.RenewalInfo{
+		Start: answer.Window.Start, End: answer.Window.End, ExplanationURL: answer.ExplanationURL, Next: answer.RetryAfter,
+	}
+}
+
+// told is what the CA said about a certificate, if it did.
+func (r *RenewalInfos) told(crt types.NamespacedName, certID string) (issuance.RenewalInfo, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := r.known[crt]
-	return held != nil && held.certID == certID && !now.Before(held.info.Start) && now.Before(held.info.End)
+	if held == nil || held.certID != certID || held.info.Start.IsZero() {
+		return issuance.RenewalInfo{}, false
+	}
+	return held.info, true
+}
+
+// remember keeps an answer, unless the Certificate has another certificate by now.
+func (r *RenewalInfos) remember(crt types.NamespacedName, certID string, info issuance.RenewalInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if held := r.known[crt]; held != nil && held.certID == certID {
+		r.known[crt] = &heldInfo{certID: certID, info: info}
+	}
 }
 
 // Forget drops what is known for a Certificate that is gone.
