@@ -81,6 +81,9 @@ func StartControlPlane(options ControlPlaneOptions) (*ControlPlane, error) {
 	}
 	// The API server's Priority and Fairness is the only throttle that specs should meet.
 	cfg.QPS = -1
+	if err := awaitServed(cfg, crds); err != nil {
+		return nil, errors.Join(err, environment.Stop())
+	}
 	folder, err := os.MkdirTemp("", "certwright-controlplane-")
 	if err != nil {
 		return nil, errors.Join(err, environment.Stop())
@@ -111,8 +114,10 @@ func (c *ControlPlane) InstallCRDs(names api.Names) error {
 	if err != nil {
 		return err
 	}
-	_, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{CRDs: crds})
-	return err
+	if _, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+		return err
+	}
+	return awaitServed(c.Config, crds)
 }
 
 // Apply creates or replaces every object of the manifests, as an administrator would with
