@@ -27,23 +27,27 @@ func awaitServed(cfg *rest.Config, crds []*apiextensionsv1.CustomResourceDefinit
 	}
 	var missing string
 	err = wait.PollUntilContextTimeout(context.Background(), servedPause, servedWithin, true, func(context.Context) (bool, error) {
-		_, lists, err := client.ServerGroupsAndResources()
-		if err != nil {
-			missing = err.Error()
-			return false, nil
-		}
-		missing = ""
-		for _, crd := range crds {
-			if !isServed(lists, crd) {
-				missing = crd.Name
-			}
-		}
+		missing = unserved(client, crds)
 		return missing == "", nil
 	})
 	if err != nil {
 		return fmt.Errorf("testkit: waiting until every kind is served: %s: %w", missing, err)
 	}
 	return nil
+}
+
+// unserved says what is missing, empty if nothing is.
+func unserved(client discovery.DiscoveryInterface, crds []*apiextensionsv1.CustomResourceDefinition) string {
+	_, lists, err := client.ServerGroupsAndResources()
+	if err != nil {
+		return err.Error()
+	}
+	for _, crd := range crds {
+		if !isServed(lists, crd) {
+			return crd.Name
+		}
+	}
+	return ""
 }
 
 func isServed(lists []*metav1.APIResourceList, crd *apiextensionsv1.CustomResourceDefinition) bool {
