@@ -120,7 +120,7 @@ func (w *listWorld) newKey(ctx context.Context, lifetime time.Duration) {
 	}).Should(Succeed())
 }
 
-// revoke calls what the reconciler of revocations will call, from a process of its own.
+// revoke calls what the revocation reconciler calls, from a process of its own.
 func (w *listWorld) revoke(ctx context.Context, leaf *x509.Certificate, reason pki.RevocationReason) (already bool, err error) {
 	GinkgoHelper()
 	clientset, err := kubernetes.NewForConfig(plane.Config)

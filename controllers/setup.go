@@ -36,7 +36,7 @@ func options(workers int) controller.Options {
 var news = builder.WithPredicates(predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }})
 
 // SetupWithManager wakes a Certificate by itself, its requests, its Secrets, Certificates that share
-// its Secret, its issuer and the Secrets that its issuer or keystores name.
+// its Secret, CertificateRevocations about it, its issuers and the Secrets that its issuers or keystores name.
 func (r *CertificateReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	users := issuerUsers{reader: r.Client.Cached, list: func() client.ObjectList { return &v1.CertificateList{} }, waits: always}
 	return users.watch(ctrl.NewControllerManagedBy(mgr), r.Secrets).

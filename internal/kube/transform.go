@@ -39,7 +39,7 @@ func Shrink(object any) (any, error) {
 // shared is the one copy of a word that many objects have.
 func shared(word string) string { return unique.Make(word).Value() }
 
-// withSharedKeys shares the keys and the short values that are no names of anything.
+// withSharedKeys shares the keys: the values are mostly names that nothing else has.
 func withSharedKeys(from map[string]string) map[string]string {
 	if len(from) == 0 {
 		return nil
