@@ -11,10 +11,21 @@ COPY main.go ./
 COPY api ./api
 COPY controllers ./controllers
 COPY internal ./internal
+COPY cmd/solver ./cmd/solver
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X github.com/certwright/certwright/internal/operator.Version=${VERSION}" \
     -o /certwright .
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w" -o /solver ./cmd/solver
+
+# The image of pods that answer HTTP-01 challenges, an image of its own: docker build --target solver
+FROM scratch AS solver
+COPY --from=build /solver /solver
+USER 65532:65532
+EXPOSE 8089
+ENTRYPOINT ["/solver"]
 
 # Nothing but the program and the roots that CAs are verified against. The program writes no file.
 FROM scratch
