@@ -52,8 +52,12 @@ func (t *test) addOns(ctx context.Context, n *node.Node, b *built) error {
 			return err
 		}
 	}
-	for _, deployment := range []string{"--namespace=kube-system deployment/coredns", "--namespace=traefik deployment/traefik"} {
-		if err := kubectl(nil, append([]string{"rollout", "status", "--timeout=60s"}, strings.Fields(deployment)...)...); err != nil {
+	for _, line := range []string{
+		"rollout status --timeout=60s --namespace=kube-system deployment/coredns",
+		"rollout status --timeout=60s --namespace=traefik deployment/traefik",
+		"wait --for=condition=Programmed --timeout=60s --namespace=traefik gateway/web",
+	} {
+		if err := kubectl(nil, strings.Fields(line)...); err != nil {
 			return err
 		}
 	}

@@ -37,10 +37,13 @@ const (
 	typeManifest = "application/vnd.oci.image.manifest.v1+json"
 	typeConfig   = "application/vnd.oci.image.config.v1+json"
 	typeLayer    = "application/vnd.oci.image.layer.v1.tar"
+
+	// nameAnnotation is what containerd calls an image that it imports.
+	nameAnnotation = "io.containerd.image.name"
 )
 
 // Write packs the files of folder root into an archive of one image in one layer (OCI image layout), under the name
-// "repository:tag", and gives the image's digest. The same files give the same digest.
+// "repository:tag" (and "repository@digest"), and gives the image's digest. The same files give the same digest.
 func Write(archive, name, root string, config Config) (digest string, err error) {
 	layer, err := pack(root)
 	if err != nil {
@@ -61,8 +64,12 @@ func Write(archive, name, root string, config Config) (digest string, err error)
 	if err != nil {
 		return "", err
 	}
-	manifest.Annotations = map[string]string{"io.containerd.image.name": name}
-	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifest}})
+	// The image has a second name, by its digest, as if it had been pulled by that.
+	repository, _, _ := strings.Cut(name, ":")
+	byName, byDigest := manifest, manifest
+	byName.Annotations = map[string]string{nameAnnotation: name}
+	byDigest.Annotations = map[string]string{nameAnnotation: repository + "@" + manifest.Digest}
+	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{byName, byDigest}})
 	if err != nil {
 		return "", err
 	}

@@ -168,6 +168,8 @@ func (n *Node) connect(pid string) error {
 		"ip link set lo up",
 		"ip address add " + Address + "/24 dev eth0",
 		"ip link set eth0 up",
+		// Service addresses need a route before kube-proxy's rules see a connection. There is none to anywhere else.
+		"ip route add " + serviceRange + " dev eth0",
 		"sysctl -qw net.ipv4.ip_forward=1",
 	} {
 		if err := run(n.command("sh", "-c", line)); err != nil {

@@ -178,7 +178,7 @@ func (n *Node) ctr(arguments ...string) *exec.Cmd {
 }
 
 // Import gives an image archive to the container runtime.
-func (n *Node) Import(archive string) error { return run(n.ctr("images", "import", "--digests", archive)) }
+func (n *Node) Import(archive string) error { return run(n.ctr("images", "import", archive)) }
 
 // startKubelet starts what makes the machine a node, and waits until pods can run on it.
 func (n *Node) startKubelet(ctx context.Context) error {
