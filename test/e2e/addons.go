@@ -108,7 +108,7 @@ func (t *test) describe(n *node.Node, b *built) error {
 
 // specs runs the specs against the node of t.dir.
 func (t *test) specs(ctx context.Context) error {
-	arguments := []string{"test", "-count=1", "-timeout=30m", "./test/e2e/specs", "-args", "-ginkgo.v", "-ginkgo.no-color"}
+	arguments := []string{"test", "-v", "-count=1", "-timeout=30m", "./test/e2e/specs", "-args", "-ginkgo.v", "-ginkgo.no-color"}
 	if t.focus != "" {
 		arguments = append(arguments, "-ginkgo.focus="+t.focus)
 	}

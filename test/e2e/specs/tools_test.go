@@ -162,9 +162,29 @@ func fetch(ctx context.Context, host string) string {
 	return body
 }
 
-// median measures n times how long something takes, reports each and gives the middle one. Each time it is told its
-// number, so that it can take another name.
-func median(n int, what string, measured func(i int)) time.Duration {
+// servedSerial is the serial number of the certificate that the ingress controller serves for a host, as curl tells it.
+func servedSerial(ctx context.Context, host string) (string, error) {
+	out, err := try(ctx, nil, "curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", "/dev/null",
+		"--resolve", host+":443:"+site.Address, "--cacert", site.ACMERoot, "--write-out", "%{certs}", "https://"+host+"/")
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode([]byte(out[max(0, strings.Index(out, "-----BEGIN")):]))
+	if block == nil {
+		return "", fmt.Errorf("curl told of no certificate: %.200s", out)
+	}
+	served, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	return serialText(served), nil
+}
+
+func serialText(certificate *x509.Certificate) string { return certificate.SerialNumber.Text(16) }
+
+// median measures n times how long something takes and reports the middle one. Each time, measured is told its number, so
+// that it can take another name.
+func median(n int, what string, measured func(i int)) {
 	GinkgoHelper()
 	var all []time.Duration
 	for i := range n {
@@ -173,7 +193,5 @@ func median(n int, what string, measured func(i int)) time.Duration {
 		all = append(all, time.Since(started))
 	}
 	slices.Sort(all)
-	p50 := all[len(all)/2]
-	AddReportEntry(fmt.Sprintf("%s: p50 %.2f s of %d (%.2f to %.2f s)", what, p50.Seconds(), n, all[0].Seconds(), all[n-1].Seconds()))
-	return p50
+	AddReportEntry(fmt.Sprintf("%s: p50 %.2f s of %d (%.2f to %.2f s)", what, all[n/2].Seconds(), n, all[0].Seconds(), all[n-1].Seconds()))
 }
