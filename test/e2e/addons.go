@@ -105,18 +105,3 @@ func (t *test) describe(n *node.Node, b *built) error {
 	}
 	return os.WriteFile(filepath.Join(t.dir, cluster.File), data, 0o600)
 }
-
-// specs runs the specs against the node of t.dir.
-func (t *test) specs(ctx context.Context) error {
-	arguments := []string{"test", "-v", "-count=1", "-timeout=30m", "./test/e2e/specs", "-args", "-ginkgo.v", "-ginkgo.no-color"}
-	if t.focus != "" {
-		arguments = append(arguments, "-ginkgo.focus="+t.focus)
-	}
-	cmd := exec.CommandContext(ctx, "go", arguments...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.root, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), cluster.Variable+"="+filepath.Join(t.dir, cluster.File))
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("the specs: %w; logs of the node are in %s unless it was ended", err, filepath.Join(t.dir, "log"))
-	}
-	return nil
-}

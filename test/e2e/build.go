@@ -29,7 +29,7 @@ const (
 
 // build makes what is missing. What other people wrote is kept between runs; Certwright's own is made each time.
 func (t *test) build(ctx context.Context) (*built, error) {
-	b := &built{images: t.dir + "-images", digests: map[string]string{}}
+	b := &built{images: filepath.Join(t.dir, "images"), digests: map[string]string{}}
 	var folder string
 	var err error
 	for _, line := range []string{
@@ -73,7 +73,7 @@ func (t *test) script(ctx context.Context, line string) (string, error) {
 func (t *test) ownImages(ctx context.Context, b *built) error {
 	fmt.Println("building Certwright's images, by the steps of the Dockerfile")
 	dockerfile := &image.Build{
-		Context: t.root, Work: t.dir + "-build", Args: map[string]string{"VERSION": "e2e"}, Log: os.Stderr,
+		Context: t.root, Work: filepath.Join(t.dir, "build"), Args: map[string]string{"VERSION": "e2e"}, Log: os.Stderr,
 	}
 	defer func() { _ = os.RemoveAll(dockerfile.Work) }()
 	for target, name := range map[string]string{"": operatorImage, "solver": solverImage} {

@@ -41,7 +41,7 @@ func main() {
 	}
 	flags := flag.NewFlagSet("e2e", flag.ExitOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
+		_, _ = fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
 	var t test
@@ -124,11 +124,13 @@ func (t *test) withNode(ctx context.Context, do func(context.Context) error) (er
 	if err := preflight(t.dir); err != nil {
 		return err
 	}
+	if err := node.Reserve(t.dir); err != nil {
+		return err
+	}
 	b, err := t.build(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.images)) }()
 	n, err := node.Start(ctx, node.Options{Dir: t.dir, Programs: b.folders, Log: os.Stdout, Images: b.images})
 	if err != nil {
 		return err

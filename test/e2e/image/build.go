@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -216,7 +215,7 @@ func (b *Build) script(s stage, outputs []string) (string, error) {
 }
 
 // copyScript is COPY from the context: folders give what is in them, files go into a folder or get its last word as name.
-func copyScript(out io.Writer, folder string, words []string) {
+func copyScript(out *strings.Builder, folder string, words []string) {
 	target := words[len(words)-1]
 	into := strings.HasSuffix(target, "/") || len(words) > 2
 	to := "root" + quote(resolve(folder, target))
@@ -282,16 +281,7 @@ func (b *Build) configure(in instruction, root string, config *Config) (err erro
 	case "ENV":
 		config.Env = append(config.Env, in.rest)
 	case "EXPOSE":
-		config.ExposedPorts = maps.Clone(config.ExposedPorts)
-		if config.ExposedPorts == nil {
-			config.ExposedPorts = map[string]struct{}{}
-		}
-		for _, port := range strings.Fields(in.rest) {
-			if !strings.Contains(port, "/") {
-				port += "/tcp"
-			}
-			config.ExposedPorts[port] = struct{}{}
-		}
+		config.expose(strings.Fields(in.rest))
 	case "ENTRYPOINT":
 		config.Entrypoint, err = in.list()
 	case "CMD":
@@ -301,6 +291,19 @@ func (b *Build) configure(in instruction, root string, config *Config) (err erro
 		return fmt.Errorf("image: %s is not understood in a stage from scratch", in.name)
 	}
 	return err
+}
+
+// expose adds ports, such as 80 or 53/udp.
+func (c *Config) expose(ports []string) {
+	if c.ExposedPorts == nil {
+		c.ExposedPorts = map[string]struct{}{}
+	}
+	for _, port := range ports {
+		if !strings.Contains(port, "/") {
+			port += "/tcp"
+		}
+		c.ExposedPorts[port] = struct{}{}
+	}
 }
 
 // copyInto is COPY --from=stage of one file.

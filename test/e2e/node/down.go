@@ -20,6 +20,17 @@ var kubeletSysctls = []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel
 // marker is a file that says that a folder is a node's, and may be removed with everything in it.
 const marker = ".certwright-e2e-node"
 
+// Reserve makes a folder a node's, after taking away what an earlier node left there.
+func Reserve(dir string) error {
+	if err := Down(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, marker), nil, 0o600)
+}
+
 // Down ends the node of a folder, if there is one, and removes the folder. A folder that is no node's is left alone.
 func Down(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -49,8 +60,8 @@ func kill(pid string) error {
 	if err != nil {
 		return err
 	}
-	line, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
-	if err != nil || !strings.HasSuffix(string(line), "\x00init\x00") {
+	line, _ := os.ReadFile(filepath.Join("/proc", pid, "cmdline")) // nothing, if the process is gone
+	if !strings.HasSuffix(string(line), "\x00init\x00") {
 		return nil
 	}
 	if err := syscall.Kill(number, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {

@@ -46,7 +46,7 @@ const (
 
 // Options say where a node's programs and its state are.
 type Options struct {
-	Dir      string    // of all state; made if it is not there
+	Dir      string    // of all state; Reserve made it
 	Programs []string  // folders of the node's programs
 	Images   string    // folder of image archives (*.tar); e2e.test/pod:1 among them, which holds the namespaces of pods
 	Log      io.Writer // what is being done, for people
@@ -90,17 +90,8 @@ func Start(ctx context.Context, options Options) (*Node, error) {
 	return n, nil
 }
 
-// prepare removes what an earlier node left in the folder, and writes keys and configuration.
+// prepare writes keys and configuration.
 func (n *Node) prepare() error {
-	if err := Down(n.options.Dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(n.options.Dir, 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(n.file(marker), nil, 0o600); err != nil {
-		return err
-	}
 	for _, folder := range []string{"etc/cni", "log/pods", "run", "state", "bind"} {
 		if err := os.MkdirAll(n.file(folder), 0o755); err != nil {
 			return err
@@ -253,7 +244,7 @@ func (n *Node) await(ctx context.Context, what string, limit time.Duration, read
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for %s: %w (last: %w); logs are in %s", what, err, orExited(last), n.file("log"))
+		return fmt.Errorf("waiting until %s: %w (last: %w); logs are in %s", what, err, orExited(last), n.file("log"))
 	}
 	n.logf("%s", what)
 	return nil

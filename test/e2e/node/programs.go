@@ -27,6 +27,8 @@ func (n *Node) startNames(ctx context.Context) error {
 		return (&net.Dialer{}).DialContext(ctx, network, Address+":53")
 	}}
 	if err := n.await(ctx, "BIND answers", 30*time.Second, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond) // a question that is asked too early is lost
+		defer cancel()
 		_, err := resolver.LookupHost(ctx, "ns."+Domain+".")
 		return err
 	}); err != nil {

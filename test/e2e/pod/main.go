@@ -28,7 +28,7 @@ func hello() error {
 	}
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 5 * time.Second}
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "hello from %s to %s\n", name, r.Host)
+		_, _ = fmt.Fprintf(w, "hello from %s to %s\n", name, r.Host)
 	})
 	return server.ListenAndServe()
 }
