@@ -113,8 +113,11 @@ func lacksCgroups() []string {
 		"; in a container, run it with --privileged --cgroupns=host, and elsewhere mount -t cgroup2 cgroup2 /sys/fs/cgroup"}
 }
 
-// lacksKernel tries, in namespaces that go away at once, what containers and Services need.
+// lacksKernel tries, in namespaces that go away at once, what containers and Services need. Only root can.
 func lacksKernel() []string {
+	if os.Geteuid() != 0 {
+		return nil
+	}
 	var lacks []string
 	for _, try := range []struct{ script, mend string }{
 		{

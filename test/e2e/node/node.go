@@ -70,7 +70,7 @@ func (n *Node) file(parts ...string) string {
 func (n *Node) Kubeconfig() string { return n.file("pki", "admin.kubeconfig") }
 
 func (n *Node) logf(format string, arguments ...any) {
-	fmt.Fprintf(n.options.Log, "%6.1f s  %s\n", time.Since(n.started).Seconds(), fmt.Sprintf(format, arguments...))
+	_, _ = fmt.Fprintf(n.options.Log, "%6.1f s  %s\n", time.Since(n.started).Seconds(), fmt.Sprintf(format, arguments...))
 }
 
 // Start starts a node and returns when it can run pods. If it fails, nothing of it is left but the folder with its logs.
