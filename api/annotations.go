@@ -103,6 +103,9 @@ type ACMEAnnotations struct {
 	// Directory and Account on a Secret with the limits of an account tell people whose they are.
 	Directory, Account string
 
+	// ChallengeNamespace on a ReferenceGrant of ours is the namespace whose challenges it is for.
+	ChallengeNamespace string
+
 	// EditInPlace ("true") on an Ingress answers by editing that Ingress instead of making another.
 	EditInPlace string
 	// IngressClass on an Ingress becomes OverrideIngressClass on its Certificate.
@@ -191,6 +194,8 @@ func acmeAnnotationsFor(acmeGroup string) ACMEAnnotations {
 		IgnoreLimits:     acmeGroup + "/ignore-limits",
 		Directory:        acmeGroup + "/directory",
 		Account:          acmeGroup + "/account",
+
+		ChallengeNamespace: acmeGroup + "/challenge-namespace",
 
 		EditInPlace:      key("edit-in-place"),
 		IngressClass:     key("ingress-class"),

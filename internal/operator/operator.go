@@ -29,6 +29,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
@@ -128,7 +130,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 // Scheme knows our kinds in the group of names.
 func Scheme(names api.Names) (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names)} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, gatewayv1.Install, gatewayv1beta1.Install, v1.AddToScheme(names), acmev1.AddToScheme(names)} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -161,13 +163,14 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 // restart of labelled ones needs, and of everything only the namespaces that we work in.
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
+	routing := labels.SelectorFromSet(labels.Set{names.Label.HTTP01Solver: "true"})
 	result := cache.Options{
 		DefaultTransform: kube.Shrink,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: cachedSecrets(names, options),
-			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
-				options.OwnNamespace: {LabelSelector: ofSolver},
-			}},
+			&corev1.Secret{}:                 cachedSecrets(names, options),
+			&discoveryv1.EndpointSlice{}:     cachedSlices(options, ofSolver, routing),
+			&corev1.Service{}:                {Label: routing},
+			&corev1.Pod{}:                    {Label: routing},
 		},
 	}
 	if options.IssuerKindsConfigMap != "" {
@@ -185,6 +188,16 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 		}
 	}
 	result.DefaultNamespaces = inNamespaces(options.Namespaces)
+	return result
+}
+
+// cachedSlices are those of the operator's own Service, and those that lead to it from other namespaces.
+func cachedSlices(options Options, ofSolver, routing labels.Selector) cache.ByObject {
+	result := cache.ByObject{Label: routing, Namespaces: inNamespaces(options.Namespaces)}
+	if result.Namespaces == nil {
+		result.Namespaces = map[string]cache.Config{cache.AllNamespaces: {}}
+	}
+	result.Namespaces[options.OwnNamespace] = cache.Config{LabelSelector: ofSolver}
 	return result
 }
 

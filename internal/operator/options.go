@@ -13,14 +13,19 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certwright/certwright/api"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/reach"
+	"github.com/certwright/certwright/internal/routing"
 )
 
 // Version is stamped at build time.
@@ -47,10 +52,19 @@ type Options struct {
 	DNS01NameserversOnly bool
 	HTTP01SolverAddress  string
 	HTTP01SolverService  string
-	CRLAddress           string
-	CRLBaseURL           string
-	LogFormat            string
-	Verbosity            int
+	// HTTP01Solver is Shared or Pod; HTTP01SolverImage and the resources are those of pods.
+	HTTP01Solver         string
+	HTTP01SolverImage    string
+	HTTP01SolverRequests map[string]string
+	HTTP01SolverLimits   map[string]string
+	HTTP01RuntimeClass   string
+	HTTP01Nameservers    []string
+	// HTTP01Port is where names are asked over HTTP before the CA does: 80, but for specs.
+	HTTP01Port int
+	CRLAddress string
+	CRLBaseURL string
+	LogFormat  string
+	Verbosity  int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
 	AllowPrivateAddresses []string
 	// RestartOnRenewal has labelled workloads restarted, in RestartNamespaces, or wherever the operator works if
@@ -79,6 +93,9 @@ func Default() Options {
 		MetricsAddress:       ":8080",
 		HealthAddress:        ":8081",
 		HTTP01SolverAddress:  ":8089",
+		HTTP01Solver:         string(v1.SolverShared),
+		HTTP01SolverRequests: map[string]string{"cpu": "10m", "memory": "16Mi"},
+		HTTP01SolverLimits:   map[string]string{"cpu": "100m", "memory": "64Mi"},
 		CRLAddress:           ":8082",
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
@@ -130,6 +147,12 @@ func (o *Options) groups() []group {
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
+	acme.flags.StringVar(&o.HTTP01Solver, "http01-solver", o.HTTP01Solver, "what answers HTTP-01 challenges whose solver does not say: Shared (the operator itself) or Pod (one for each order)")
+	acme.flags.StringVar(&o.HTTP01SolverImage, "http01-solver-image", o.HTTP01SolverImage, "image of the pods that answer HTTP-01 challenges (default: none, and there are no such pods)")
+	acme.flags.StringToStringVar(&o.HTTP01SolverRequests, "http01-solver-requests", o.HTTP01SolverRequests, "resources that are set aside for such a pod")
+	acme.flags.StringToStringVar(&o.HTTP01SolverLimits, "http01-solver-limits", o.HTTP01SolverLimits, "resources that such a pod may use")
+	acme.flags.StringVar(&o.HTTP01RuntimeClass, "http01-solver-runtime-class", o.HTTP01RuntimeClass, "runtime class of such pods (default: the cluster's)")
+	acme.flags.StringSliceVar(&o.HTTP01Nameservers, "http01-nameservers", o.HTTP01Nameservers, "host:port of the resolvers for the names that are asked over HTTP before the CA does (default: those of the system)")
 	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
 		"networks (CIDR) and addresses, comma separated, that the Issuers of namespaces may reach beside public addresses: CAs, name servers of solvers, and those of zones; ClusterIssuers reach what they name (default: none)")
 
@@ -197,10 +220,15 @@ func (o *Options) complete() error {
 }
 
 func (o *Options) checkACME() error {
-	for _, nameserver := range o.DNS01Nameservers {
-		if _, _, err := net.SplitHostPort(nameserver); err != nil {
-			return fmt.Errorf("--dns01-recursive-nameservers %q: write host:port, such as 9.9.9.9:53", nameserver)
+	for flag, nameservers := range map[string][]string{"dns01-recursive-nameservers": o.DNS01Nameservers, "http01-nameservers": o.HTTP01Nameservers} {
+		for _, nameserver := range nameservers {
+			if _, _, err := net.SplitHostPort(nameserver); err != nil {
+				return fmt.Errorf("--%s %q: write host:port, such as 9.9.9.9:53", flag, nameserver)
+			}
 		}
+	}
+	if _, err := o.routing(api.Names{}); err != nil {
+		return err
 	}
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
@@ -216,6 +244,50 @@ func (o *Options) reach() (reach.Policy, error) {
 		return reach.Policy{}, fmt.Errorf("--allow-private-addresses: %w", err)
 	}
 	return reach.Policy{Allowed: networks}, nil
+}
+
+// routing is what is set about the routes to HTTP-01 answers.
+func (o *Options) routing(names api.Names) (routing.Settings, error) {
+	settings := routing.Settings{
+		Names: names, Default: v1.SolverMode(o.HTTP01Solver), OwnNamespace: o.OwnNamespace,
+		Image: o.HTTP01SolverImage, RuntimeClass: o.HTTP01RuntimeClass,
+	}
+	if settings.Default != v1.SolverShared && settings.Default != v1.SolverPod {
+		return settings, fmt.Errorf("--http01-solver %q is unknown: write Shared or Pod", o.HTTP01Solver)
+	}
+	if settings.Default == v1.SolverPod && o.HTTP01SolverImage == "" {
+		return settings, fmt.Errorf("--http01-solver=Pod needs --http01-solver-image")
+	}
+	var err error
+	if settings.Requests, err = resources("http01-solver-requests", o.HTTP01SolverRequests); err != nil {
+		return settings, err
+	}
+	if settings.Limits, err = resources("http01-solver-limits", o.HTTP01SolverLimits); err != nil {
+		return settings, err
+	}
+	_, port, err := net.SplitHostPort(o.HTTP01SolverAddress)
+	if err != nil {
+		// Nothing answers here, so that nothing can lead here.
+		return settings, nil //nolint:nilerr // 0 stands for no address
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return settings, fmt.Errorf("--http01-solver-bind-address %q: write host:port with a number for the port", o.HTTP01SolverAddress)
+	}
+	settings.Service, settings.Port = o.HTTP01SolverService, int32(number)
+	return settings, nil
+}
+
+func resources(flag string, from map[string]string) (corev1.ResourceList, error) {
+	result := corev1.ResourceList{}
+	for name, text := range from {
+		quantity, err := resource.ParseQuantity(text)
+		if err != nil {
+			return nil, fmt.Errorf("--%s %s=%s: write quantities of Kubernetes, such as cpu=10m,memory=16Mi", flag, name, text)
+		}
+		result[corev1.ResourceName(name)] = quantity
+	}
+	return result, nil
 }
 
 func (o *Options) checkRestarts() error {

@@ -91,6 +91,11 @@ func (e Events) ListReplaced(issuer runtime.Object, message string) {
 	e.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "RevocationListReplaced", "KeepRevocationList", "%s", bounded(message))
 }
 
+// FallsBackToPods tells that a pod answers challenges that the operator was to answer itself.
+func (e Events) FallsBackToPods(order runtime.Object, message string) {
+	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "FallsBackToPods", "Present", "%s", bounded(message))
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
