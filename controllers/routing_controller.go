@@ -167,7 +167,11 @@ func (r *RoutingReconciler) ours() client.MatchingLabels {
 }
 
 func (r *RoutingReconciler) loadOthers(ctx context.Context, state *routing.State) error {
-	for _, list := range []client.ObjectList{&corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}, &corev1.PodList{}} {
+	lists := []client.ObjectList{&corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}}
+	if r.Settings.Image != "" {
+		lists = append(lists, &corev1.PodList{})
+	}
+	for _, list := range lists {
 		if err := r.Client.Cached.List(ctx, list, client.InNamespace(state.Namespace), r.ours(), client.UnsafeDisableDeepCopy); err != nil {
 			return err
 		}
@@ -346,10 +350,13 @@ func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		order, ok := object.(*acmev1.Order)
 		return ok && wasRouted(order)
 	})
-	return ctrl.NewControllerManagedBy(mgr).Named("routing").
+	b := ctrl.NewControllerManagedBy(mgr).Named("routing")
+	if r.Settings.Image != "" {
+		b = b.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs))
+	}
+	return b.
 		Watches(&acmev1.Order{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isRouted)).
 		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs)).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs)).
 		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(r.routed), builder.WithPredicates(isOwnEndpoints), news).
 		WithOptions(options(2)).
 		Complete(r)

@@ -1,8 +1,11 @@
 package controllers_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -13,6 +16,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -125,7 +129,7 @@ var _ = Describe("the route of a challenge", func() {
 		crt := certificate(s.namespace, "web", "acme", withNames("unseen.example.test"))
 		e.intercept(func(w http.ResponseWriter, _ *http.Request) bool { http.NotFound(w, nil); return true })
 		create(ctx, s, crt)
-		expectNotReady(ctx, s, crt, v1.ReasonDoesNotExist, `Gateway "public" has no listener that speaks plain HTTP for unseen.example.test: "web" speaks HTTPS`)
+		expectWaiting(ctx, s, crt, `Gateway "public" has no listener that speaks plain HTTP for unseen.example.test: "web" speaks HTTPS`)
 	})
 
 	It("is a path in an existing Ingress where the solver names one, and nothing else of it changes", func(ctx SpecContext) {
@@ -210,11 +214,66 @@ var _ = Describe("the route of a challenge", func() {
 		create(ctx, s, crt)
 		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
 		clock.ahead.Add(int64(10 * time.Second))
-		expectNotReady(ctx, s, crt, v1.ReasonDoesNotExist, `through Ingress "certwright-http01-`)
-		expectNotReady(ctx, s, crt, v1.ReasonDoesNotExist, `status 403`)
+		expectWaiting(ctx, s, crt, `through Ingress "certwright-http01-`)
+		expectWaiting(ctx, s, crt, `the answer has status 403`)
 		clock.ahead.Add(int64(60 * time.Second))
 		expectReady(ctx, s, crt)
 	})
+
+	It("is made with paths that its controller may match as it likes, where that refuses stricter ones", func(ctx SpecContext) {
+		refused := 0
+		e := startEdge(ctx, s, func(options *operator.Options) {
+			options.WrapAPI = func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/ingresses") {
+						body, err := io.ReadAll(r.Body)
+						if err != nil {
+							return nil, err
+						}
+						r.Body = io.NopCloser(bytes.NewReader(body))
+						if !bytes.Contains(body, []byte(networkingv1.PathTypeImplementationSpecific)) {
+							refused++
+							return denied(r, `admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: ingress contains invalid paths: path /.well-known/acme-challenge cannot be used with pathType Prefix`), nil
+						}
+					}
+					return next.RoundTrip(r)
+				})
+			}
+		})
+		inBackground(e.giveAddresses)
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
+		Expect(refused).To(Equal(1))
+	})
+
+	DescribeTable("does not hold up the deletion of its namespace", func(ctx SpecContext, mode v1.SolverMode, ingress string) {
+		e := startEdge(ctx, s, withPods)
+		create(ctx, s,
+			&networkingv1.Ingress{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "shop"},
+				Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{ingressRule("web.example.test", "/", "shop")}},
+			},
+			e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{Solver: mode, Name: ingress})),
+			certificate(s.namespace, "web", "acme", withNames("web.example.test")))
+		Eventually(func() int { return len(ours(ctx, s, &corev1.ServiceList{}).Items) }).Should(BeNumerically(">", 0))
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
+		Expect(s.Delete(ctx, namespace)).To(Succeed())
+		// There is no kubelet that would end a pod.
+		inBackground(func(ctx context.Context) {
+			var pods corev1.PodList
+			_ = s.List(ctx, &pods, client.InNamespace(s.namespace))
+			for i := range pods.Items {
+				_ = s.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0))
+			}
+		})
+		Eventually(func() bool {
+			return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
+		}).WithTimeout(60 * time.Second).Should(BeTrue())
+	},
+		Entry("shared", v1.SolverShared, ""),
+		Entry("with a pod", v1.SolverPod, ""),
+		Entry("in an Ingress of others", v1.SolverShared, "shop"),
+	)
 
 	It("shares a few objects with the routes of many orders", func(ctx SpecContext) {
 		e := startEdge(ctx, s)
@@ -259,6 +318,28 @@ var _ = Describe("the route of a challenge", func() {
 		}).Should(ConsistOf(hostAddress(), "192.0.2.77"))
 	})
 })
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// denied is the answer of an API server whose admission refuses a request.
+func denied(r *http.Request, message string) *http.Response {
+	status := apierrors.NewBadRequest(message).Status()
+	status.Kind, status.APIVersion = "Status", "v1"
+	body, err := json.Marshal(status)
+	Expect(err).NotTo(HaveOccurred())
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewReader(body)), Request: r,
+	}
+}
+
+// expectWaiting waits for a Certificate to say what its attempt waits for.
+func expectWaiting(ctx context.Context, s *space, crt *v1.Certificate, part string) {
+	GinkgoHelper()
+	expectCondition(ctx, s, crt, v1.ConditionIssuing, HaveField("Message", ContainSubstring(part)))
+}
 
 // isCA says whether Pebble asks.
 func isCA(r *http.Request) bool { return strings.Contains(r.UserAgent(), "Pebble-VA") }
