@@ -167,10 +167,10 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 	result := cache.Options{
 		DefaultTransform: kube.Shrink,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:                 cachedSecrets(names, options),
-			&discoveryv1.EndpointSlice{}:     cachedSlices(options, ofSolver, routing),
-			&corev1.Service{}:                {Label: routing},
-			&corev1.Pod{}:                    {Label: routing},
+			&corev1.Secret{}:             cachedSecrets(names, options),
+			&discoveryv1.EndpointSlice{}: cachedSlices(options, ofSolver, routing),
+			&corev1.Service{}:            {Label: routing},
+			&corev1.Pod{}:                {Label: routing},
 		},
 	}
 	if options.IssuerKindsConfigMap != "" {
