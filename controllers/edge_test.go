@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -71,7 +72,7 @@ func startEdge(ctx context.Context, s *space, change ...func(*operator.Options))
 	_, e.replica, _ = net.SplitHostPort(freeAddress())
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", e.world.solver)
 	Expect(err).NotTo(HaveOccurred())
-	server := &http.Server{Handler: e} //nolint:gosec // G112: only the spec asks it
+	server := &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	DeferCleanup(server.Close)
 	e.ownService(ctx, address)
@@ -128,8 +129,10 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	e.served[service]++
 	e.mu.Unlock()
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: endpoint})
-	proxy.Director = func(out *http.Request) { out.URL.Scheme, out.URL.Host = "http", endpoint }
+	proxy := httputil.ReverseProxy{Rewrite: func(out *httputil.ProxyRequest) {
+		out.SetURL(&url.URL{Scheme: "http", Host: endpoint})
+		out.Out.Host = out.In.Host
+	}}
 	proxy.ServeHTTP(w, r)
 }
 

@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -219,7 +220,7 @@ func (r *RoutingReconciler) servesGateways() bool {
 	defer r.mu.Unlock()
 	if !r.gatewaysServed && !r.Client.Now().Before(r.gatewaysAsked.Add(askForGateways)) {
 		r.gatewaysAsked = r.Client.Now()
-		_, err := r.Mapper.RESTMapping(gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute").GroupKind(), gatewayv1.SchemeGroupVersion.Version)
+		_, err := r.Mapper.RESTMapping(schema.GroupKind{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}, gatewayv1.GroupVersion.Version)
 		r.gatewaysServed = err == nil
 	}
 	return r.gatewaysServed

@@ -63,7 +63,7 @@ func (r *RoutingReconciler) Servers(ctx context.Context, challenge solver.Challe
 		return nil, r.missing(challenge, fmt.Sprintf("Pod %q", name.Name), err)
 	}
 	if problem := routing.PodProblem(pod); problem != "" {
-		return nil, fmt.Errorf("Pod %q does not answer yet: %s", name.Name, problem)
+		return nil, fmt.Errorf("waiting for Pod %q: %s", name.Name, problem)
 	}
 	return []string{net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(routing.PodPort))}, nil
 }
@@ -109,7 +109,7 @@ func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver
 		}
 	}
 	if answer.Way.Edits() && !named {
-		return solver.Route{}, fmt.Errorf("Ingress %q, which the challenge's path is to be added to, does not exist", answer.Way.Ingress.Name)
+		return solver.Route{}, fmt.Errorf("there is no Ingress %q, which the challenge's path is to be added to", answer.Way.Ingress.Name)
 	}
 	return solver.Route{}, r.missing(challenge, "the path in an Ingress", nil)
 }

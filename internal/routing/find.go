@@ -96,7 +96,7 @@ func parentText(parent gatewayv1.ParentReference) string {
 func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
 	var seen []string
 	for _, listener := range gateway.Spec.Listeners {
-		if parent.SectionName != nil && *parent.SectionName != listener.Name || parent.Port != nil && *parent.Port != int32(listener.Port) {
+		if parent.SectionName != nil && *parent.SectionName != listener.Name || parent.Port != nil && *parent.Port != listener.Port {
 			continue
 		}
 		switch {

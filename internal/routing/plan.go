@@ -155,34 +155,32 @@ func (s State) isOurs(object Object) bool {
 // shared are the routes that lead to the operator, and what they need: a Service in the namespace for Ingresses, a
 // grant in the operator's namespace for HTTPRoutes.
 func (s State) shared(answers []Answer, needed Memory) []Object {
-	var routes []Object
-	byIngress, byGateway := false, false
+	routes := s.kept(answers, needed)
 	for _, way := range s.waysOf(answers) {
 		hosts := s.allot(way.Key(), needed)
 		for _, name := range slices.Sorted(maps.Keys(hosts)) {
 			if way.Ingress != nil {
-				byIngress = true
 				routes = append(routes, s.sharedIngress(name, way, hosts[name]))
 			} else {
-				byGateway = true
 				routes = append(routes, s.sharedHTTPRoute(name, way, hosts[name]))
 			}
 		}
 	}
-	for _, old := range s.kept(answers, needed) {
-		routes = append(routes, old)
-		_, isIngress := old.(*networkingv1.Ingress)
+	if s.Namespace == s.OwnNamespace {
+		return routes
+	}
+	byIngress := slices.ContainsFunc(answers, func(a Answer) bool { return a.Mode == v1.SolverShared && a.Way.Edits() })
+	byGateway := false
+	for _, route := range routes {
+		_, isIngress := route.(*networkingv1.Ingress)
 		byIngress, byGateway = byIngress || isIngress, byGateway || !isIngress
 	}
-	for _, answer := range answers {
-		byIngress = byIngress || answer.Mode == v1.SolverShared && answer.Way.Edits()
-	}
 	var result []Object
-	if byIngress && s.Namespace != s.OwnNamespace {
+	if byIngress {
 		result = append(result, s.sharedService())
 		result = append(result, s.endpointSlices()...)
 	}
-	if byGateway && s.Namespace != s.OwnNamespace {
+	if byGateway {
 		result = append(result, s.grant())
 	}
 	return append(result, routes...)
