@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +19,7 @@ import (
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/source"
 )
 
 // keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
@@ -115,6 +117,7 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 			}
 			return p.issuerKinds(mgr.GetRESTMapper()).SetupWithManager(mgr)
 		},
+		func() error { return p.setUpSources(mgr, workers) },
 		func() error { return p.setUpRollouts(mgr) },
 	} {
 		if err := setup(); err != nil {
@@ -177,6 +180,30 @@ func (p *parts) orders() *controllers.OrderReconciler {
 		Limits: p.limits, RenewalInfos: p.renewals,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
+}
+
+// setUpSources makes the controllers of what Certificates are made for. Those of the Gateway API start to work once
+// there is one.
+func (p *parts) setUpSources(mgr ctrl.Manager, workers int) error {
+	known, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
+	sources := &source.Config{
+		Names:         p.names,
+		DefaultIssuer: v1.IssuerRef{Name: p.options.DefaultIssuerName, Kind: p.options.DefaultIssuerKind, Group: p.options.DefaultIssuerGroup},
+		Auto:          p.options.AutoAnnotations, Extra: p.options.ExtraAnnotations, Namespaces: p.options.Namespaces,
+	}
+	gatewayAPI := &controllers.GatewayAPI{
+		Discovery: known, Cache: mgr.GetCache(), Log: mgr.GetLogger().WithName("gateway-api"),
+		Every: p.options.GatewayAPIEvery, Namespaces: p.options.Namespaces,
+	}
+	if err := controllers.NewIngressReconciler(sources, p.client, p.events).SetupIngresses(mgr, workers); err != nil {
+		return err
+	}
+	return gatewayAPI.SetupWithManager(mgr, workers,
+		controllers.NewGatewayReconciler(sources, p.client, p.events, gatewayAPI),
+		controllers.NewListenerSetReconciler(sources, p.client, p.events, gatewayAPI))
 }
 
 // setUpRollouts makes a controller for each kind of workload that can be restarted, if that is asked for.

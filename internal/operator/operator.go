@@ -29,6 +29,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
@@ -125,10 +127,10 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	return mgr, addHealth(mgr)
 }
 
-// Scheme knows our kinds in the group of names.
+// Scheme knows our kinds in the group of names, those of Kubernetes, and those of the Gateway API.
 func Scheme(names api.Names) (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names)} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names), gatewayv1.Install, gatewayv1beta1.Install} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
