@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,16 @@ func objects() map[part]client.Object {
 		referenceGrants:     &gatewayv1.ReferenceGrant{},
 		referenceGrantsBeta: &gatewayv1beta1.ReferenceGrant{},
 	}
+}
+
+// IsGatewayAPI says whether a Go type, such as *v1.Gateway, is one that GatewayAPI has watched.
+func IsGatewayAPI(goType string) bool {
+	for _, object := range objects() {
+		if fmt.Sprintf("%T", object) == goType {
+			return true
+		}
+	}
+	return false
 }
 
 // GatewayAPI knows which kinds of the Gateway API there are, and has them watched as long as there are. It looks

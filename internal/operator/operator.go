@@ -14,12 +14,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -35,6 +37,7 @@ import (
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/report"
 )
@@ -164,7 +167,8 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
 	result := cache.Options{
-		DefaultTransform: kube.Shrink,
+		DefaultTransform:         kube.Shrink,
+		DefaultWatchErrorHandler: watchError,
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: cachedSecrets(names, options),
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
@@ -188,6 +192,16 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 	}
 	result.DefaultNamespaces = inNamespaces(options.Namespaces)
 	return result
+}
+
+// watchError logs that a watch failed, unless it is of a kind of the Gateway API that is gone: its watch is about to
+// be ended.
+func watchError(ctx context.Context, reflector *toolscache.Reflector, err error) {
+	if apierrors.IsNotFound(err) && controllers.IsGatewayAPI(reflector.TypeDescription()) {
+		ctrl.LoggerFrom(ctx).V(1).Info("a kind of the Gateway API is not served", "type", reflector.TypeDescription())
+		return
+	}
+	toolscache.DefaultWatchErrorHandler(ctx, reflector, err)
 }
 
 // inNamespaces limits a cache, unless there are none: then nothing limits it.
