@@ -62,10 +62,6 @@ func (l *listeners) secrets(plan *Plan, ignored []string) *wanted {
 			plan.note(SkippedListenerAnnotation, "Listener %q is left out, as annotation %s says", listener.Name, l.config.Names.Annotation.IgnoreTLSListeners)
 			continue
 		}
-		if len(listener.TLS.CertificateRefs) == 0 {
-			plan.tell(BadConfig, "Listener %q names no Secret, so there is no certificate for it: write tls.certificateRefs", listener.Name)
-			continue
-		}
 		if hosts := l.hosts(plan, listener); len(hosts) > 0 {
 			l.add(plan, secrets, listener, hosts)
 		}
@@ -73,9 +69,11 @@ func (l *listeners) secrets(plan *Plan, ignored []string) *wanted {
 	return secrets
 }
 
+// terminates says whether a listener serves with certificates from Secrets. One that names none has them from
+// somewhere else, by options of its implementation.
 func terminates(listener *gatewayv1.Listener) bool {
 	speaksTLS := listener.Protocol == gatewayv1.HTTPSProtocolType || listener.Protocol == gatewayv1.TLSProtocolType
-	return speaksTLS && listener.TLS != nil && (listener.TLS.Mode == nil || *listener.TLS.Mode == gatewayv1.TLSModeTerminate)
+	return speaksTLS && listener.TLS != nil && len(listener.TLS.CertificateRefs) > 0 && (listener.TLS.Mode == nil || *listener.TLS.Mode == gatewayv1.TLSModeTerminate)
 }
 
 // hosts are the names that a listener serves.

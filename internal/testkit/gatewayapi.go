@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,10 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	sigsyaml "sigs.k8s.io/yaml"
 )
@@ -53,11 +58,30 @@ func (c *ControlPlane) InstallGatewayAPI(resources ...string) error {
 	return awaitServed(c.Config, crds)
 }
 
-// RemoveGatewayAPI deletes CRDs of the Gateway API, and with them all objects of these kinds.
-func (c *ControlPlane) RemoveGatewayAPI(resources ...string) error {
+// RemoveGatewayAPI deletes CRDs of the Gateway API, and with them all objects of these kinds, and waits until they are
+// gone.
+func (c *ControlPlane) RemoveGatewayAPI(ctx context.Context, resources ...string) error {
 	crds, err := GatewayAPICRDs(resources...)
 	if err != nil {
 		return err
 	}
-	return envtest.UninstallCRDs(c.Config, envtest.CRDInstallOptions{CRDs: crds})
+	if err := envtest.UninstallCRDs(c.Config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
+		return err
+	}
+	cl, err := client.New(c.Config, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	return wait.PollUntilContextTimeout(ctx, servedPause, servedWithin, true, func(ctx context.Context) (bool, error) {
+		for _, crd := range crds {
+			if err := cl.Get(ctx, client.ObjectKeyFromObject(crd), &apiextensionsv1.CustomResourceDefinition{}); !apierrors.IsNotFound(err) {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }

@@ -4,7 +4,9 @@ package sources
 
 import (
 	"context"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +31,31 @@ var groups = []string{api.DefaultGroup, "cert-manager.io"}
 // gatewayAPI are the kinds of the Gateway API that are looked at.
 var gatewayAPI = []string{"gateways", "httproutes", "listenersets", "referencegrants"}
 
-var plane *testkit.ControlPlane
+var (
+	plane *testkit.ControlPlane
+	// logged is what the operators have logged.
+	logged = &record{}
+)
+
+// record keeps what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (r *record) Write(text []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(text)
+}
+
+// since is what was written after the first characters.
+func (r *record) since(start int) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()[start:]
+}
 
 func TestSources(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -41,7 +67,7 @@ func TestSources(t *testing.T) {
 var _ = BeforeSuite(func() {
 	options := operator.Default()
 	options.LogFormat = "text"
-	operator.SetLogger(GinkgoWriter, options)
+	operator.SetLogger(io.MultiWriter(GinkgoWriter, logged), options)
 	plane = startPlane()
 	Expect(plane.InstallGatewayAPI(gatewayAPI...)).To(Succeed())
 })
