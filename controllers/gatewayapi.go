@@ -176,7 +176,9 @@ func (a *GatewayAPI) discover() ([]part, error) {
 		}
 		for _, resource := range list.APIResources {
 			p := part(resource.Name + "." + version)
-			if _, ours := objects()[p]; ours && !(p == referenceGrantsBeta && slices.Contains(parts, referenceGrants)) {
+			_, ours := objects()[p]
+			isSecond := p == referenceGrantsBeta && slices.Contains(parts, referenceGrants)
+			if ours && !isSecond {
 				parts = append(parts, p)
 			}
 		}
@@ -226,18 +228,18 @@ type mapping func(context.Context, client.Object) []types.NamespacedName
 
 // requests says which sources of a controller an object of a part matters to.
 func (a *GatewayAPI) requests(c consumer, p part) mapping {
-	switch {
-	case p == c.own:
+	switch p {
+	case c.own:
 		return func(_ context.Context, object client.Object) []types.NamespacedName {
 			return []types.NamespacedName{client.ObjectKeyFromObject(object)}
 		}
-	case p == httpRoutes:
+	case httpRoutes:
 		return func(_ context.Context, object client.Object) []types.NamespacedName {
 			return ofRoute(c.reconciler.kind.name, as[*gatewayv1.HTTPRoute](object))
 		}
-	case p == gateways:
+	case gateways:
 		return a.setsOf(c)
-	case p == listenerSets:
+	case listenerSets:
 		// A Gateway does not depend on its sets.
 		return func(context.Context, client.Object) []types.NamespacedName { return nil }
 	default:

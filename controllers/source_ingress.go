@@ -29,7 +29,9 @@ func NewIngressReconciler(config *source.Config, c *kube.Client, events report.E
 		plan: func(_ context.Context, object client.Object) (source.Plan, error) {
 			return config.OfIngress(as[*networkingv1.Ingress](object)), nil
 		},
-		of: func(object client.Object) source.Source { return source.IngressSource(as[*networkingv1.Ingress](object)) },
+		of: func(object client.Object) source.Source {
+			return source.IngressSource(as[*networkingv1.Ingress](object))
+		},
 	}}
 }
 

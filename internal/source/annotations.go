@@ -82,40 +82,45 @@ func (c *Config) read(source Source, issuer map[string]string) *asked {
 		}
 	}
 	c.readParent(r, a)
-	a.problems = append(by.problems, r.problems...)
+	a.problems = slices.Concat(by.problems, r.problems)
 	return a
 }
 
 // issuer is the issuer that is named, or the default.
 func (c *Config) issuer(source Source, r *reader) v1.IssuerRef {
 	keys := c.Names.Annotation
-	name, cluster := r.text(keys.Issuer), r.text(keys.ClusterIssuer)
-	kind, group := r.text(keys.IssuerKind), r.text(keys.IssuerGroup)
-	ref := v1.IssuerRef{Name: name, Kind: kind, Group: group}
+	ref := v1.IssuerRef{Name: r.text(keys.Issuer), Kind: r.text(keys.IssuerKind), Group: r.text(keys.IssuerGroup)}
+	cluster := r.text(keys.ClusterIssuer)
 	switch {
-	case cluster != "" && (name != "" || kind != "" || group != ""):
+	case cluster != "" && ref != (v1.IssuerRef{}):
 		r.refuse(keys.ClusterIssuer, "it excludes %s, %s and %s: remove it or those", keys.Issuer, keys.IssuerKind, keys.IssuerGroup)
 	case cluster != "":
 		ref = v1.IssuerRef{Name: cluster, Kind: v1.ClusterIssuerKind}
-	case name == "" && source.Kind == IngressKind && c.asksByDefault(r.annotations):
-		ref.Name = c.DefaultIssuer.Name
-		if kind == "" {
-			ref.Kind = c.DefaultIssuer.Kind
-		}
-		if group == "" {
-			ref.Group = c.DefaultIssuer.Group
-		}
-		if ref.Name == "" {
-			r.problems = append(r.problems, "the default issuer is asked for, and there is none: name one by annotation "+
-				keys.Issuer+" or "+keys.ClusterIssuer+", or start the operator with --default-issuer-name")
-		}
-	case name == "":
+	case ref.Name == "" && source.Kind == IngressKind && c.asksByDefault(r.annotations):
+		ref = c.defaultIssuer(r, ref)
+	case ref.Name == "":
 		r.refuse(keys.Issuer, "it names no issuer: write the name of one, or %s instead", keys.ClusterIssuer)
 	}
 	ref = ref.WithDefaults(c.Names)
 	if !ref.IsExternal(c.Names) && ref.Kind != v1.IssuerKind && ref.Kind != v1.ClusterIssuerKind {
 		r.refuse(keys.IssuerKind, "write %s or %s instead of %q, or that kind's API group into %s",
 			v1.IssuerKind, v1.ClusterIssuerKind, quoted(ref.Kind), keys.IssuerGroup)
+	}
+	return ref
+}
+
+// defaultIssuer is the default one, of the kind and group that are named if there are.
+func (c *Config) defaultIssuer(r *reader, named v1.IssuerRef) v1.IssuerRef {
+	keys, ref := c.Names.Annotation, c.DefaultIssuer
+	if ref.Name == "" {
+		r.problems = append(r.problems, "the default issuer is asked for, and there is none: name one by annotation "+
+			keys.Issuer+" or "+keys.ClusterIssuer+", or start the operator with --default-issuer-name")
+	}
+	if named.Kind != "" {
+		ref.Kind = named.Kind
+	}
+	if named.Group != "" {
+		ref.Group = named.Group
 	}
 	return ref
 }

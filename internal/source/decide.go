@@ -36,17 +36,8 @@ func (c *Config) Decide(source Source, plan *Plan, existing map[types.Namespaced
 	for i := range plan.Claims {
 		claim := &plan.Claims[i]
 		claimed[claim.NamespacedName] = true
-		there := existing[claim.NamespacedName]
-		switch {
-		case there == nil && claim.Certificate != nil:
-			writes = append(writes, Write{Verb: Create, Certificate: claim.Certificate})
-		case there == nil || there.DeletionTimestamp != nil:
-		case !source.owns(there, c.Names.Annotation.Source):
-			plan.tell(BadConfig, "Certificate %q exists and was not made for this %s: it is left alone. Delete it, or use another Secret", there.Name, source.Kind)
-		default:
-			if updated := c.updated(there, claim); updated != nil {
-				writes = append(writes, Write{Verb: Update, Certificate: updated})
-			}
+		if write := c.fulfil(source, plan, claim, existing[claim.NamespacedName]); write != nil {
+			writes = append(writes, *write)
 		}
 	}
 	for i := range marked {
@@ -57,6 +48,27 @@ func (c *Config) Decide(source Source, plan *Plan, existing map[types.Namespaced
 		}
 	}
 	return writes
+}
+
+// fulfil is what is to be written for a claim, nil for nothing.
+func (c *Config) fulfil(source Source, plan *Plan, claim *Claim, there *v1.Certificate) *Write {
+	switch {
+	case there == nil && claim.Certificate == nil:
+		return nil
+	case there == nil:
+		return &Write{Verb: Create, Certificate: claim.Certificate}
+	case there.DeletionTimestamp != nil:
+		// Its name is free once it is gone, and that is watched.
+		return nil
+	case !source.owns(there, c.Names.Annotation.Source):
+		plan.tell("Certificate %q exists and was not made for this %s: it is left alone. Delete it, or use another Secret", there.Name, source.Kind)
+		return nil
+	}
+	updated := c.updated(there, claim)
+	if updated == nil {
+		return nil
+	}
+	return &Write{Verb: Update, Certificate: updated}
 }
 
 // owns says whether a Certificate was made for the source. A source that was made anew under its name has another
@@ -152,7 +164,7 @@ func owned(owners []metav1.OwnerReference, owner metav1.OwnerReference) []metav1
 // the Certificate if there is one that it can be told on.
 func (c *Config) Refused(plan *Plan, write Write, there *v1.Certificate, reason string) *v1.Certificate {
 	problem := fmt.Sprintf("Certificate %q is refused: %s", write.Certificate.Name, quoted(reason))
-	plan.tell(BadConfig, "%s", problem)
+	plan.tell("%s", problem)
 	if there == nil || write.Verb == Delete {
 		return nil
 	}

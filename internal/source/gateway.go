@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8slabels "k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -33,7 +34,7 @@ func GatewaySource(gateway *gatewayv1.Gateway) Source {
 }
 
 // gatewayVersion is that of Gateways and ListenerSets.
-var gatewayVersion = gatewayv1.SchemeGroupVersion
+var gatewayVersion = schema.GroupVersion{Group: gatewayv1.GroupName, Version: gatewayv1.GroupVersion.Version}
 
 // OfGateway is what a Gateway asks for: a Certificate for each Secret that listeners which terminate TLS name, with
 // the hostnames of these listeners, or of the routes that are attached to one without.
@@ -82,7 +83,7 @@ func (l *listeners) hosts(plan *Plan, listener *gatewayv1.Listener) []string {
 		return []string{string(*listener.Hostname)}
 	}
 	if listener.Protocol != gatewayv1.HTTPSProtocolType || !takesHTTPRoutes(listener.AllowedRoutes) {
-		plan.tell(BadConfig, "Listener %q has no hostname, and takes no HTTPRoutes that would have some: write hostname", listener.Name)
+		plan.tell("Listener %q has no hostname, and takes no HTTPRoutes that would have some: write hostname", listener.Name)
 		return nil
 	}
 	hosts := l.ofRoutes(listener)
@@ -178,7 +179,7 @@ func (l *listeners) add(plan *Plan, secrets *wanted, listener *gatewayv1.Listene
 			name.Namespace = string(*ref.Namespace)
 		}
 		if problem := l.refuses(ref, name); problem != "" {
-			plan.tell(BadConfig, "Listener %q, certificateRefs[%d]: %s", listener.Name, i, problem)
+			plan.tell("Listener %q, certificateRefs[%d]: %s", listener.Name, i, problem)
 			continue
 		}
 		secrets.add(name, hosts...)

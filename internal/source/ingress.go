@@ -21,9 +21,9 @@ func (c *Config) OfIngress(ingress *networkingv1.Ingress) Plan {
 	for i, block := range ingress.Spec.TLS {
 		switch {
 		case block.SecretName == "":
-			plan.tell(BadConfig, "spec.tls[%d] names no Secret, so there is no certificate for it: write secretName", i)
+			plan.tell("spec.tls[%d] names no Secret, so there is no certificate for it: write secretName", i)
 		case len(block.Hosts) == 0:
-			plan.tell(BadConfig, "spec.tls[%d], Secret %q, has no hosts, so there is no certificate for it: write hosts", i, block.SecretName)
+			plan.tell("spec.tls[%d], Secret %q, has no hosts, so there is no certificate for it: write hosts", i, block.SecretName)
 		default:
 			secrets.add(types.NamespacedName{Namespace: ingress.Namespace, Name: block.SecretName}, block.Hosts...)
 		}

@@ -93,10 +93,7 @@ func (l *listeners) isDetached(set *gatewayv1.ListenerSet, parent *gatewayv1.Gat
 func listenersOf(set *gatewayv1.ListenerSet) []gatewayv1.Listener {
 	result := make([]gatewayv1.Listener, 0, len(set.Spec.Listeners))
 	for _, entry := range set.Spec.Listeners {
-		result = append(result, gatewayv1.Listener{
-			Name: entry.Name, Hostname: entry.Hostname, Port: entry.Port, Protocol: entry.Protocol,
-			TLS: entry.TLS, AllowedRoutes: entry.AllowedRoutes,
-		})
+		result = append(result, gatewayv1.Listener(entry))
 	}
 	return result
 }

@@ -84,8 +84,9 @@ type Told struct {
 	Normal          bool
 }
 
-func (p *Plan) tell(reason, format string, args ...any) {
-	p.add(Told{Reason: reason, Message: fmt.Sprintf(format, args...)})
+// tell tells what is to be edited, note what is worth knowing.
+func (p *Plan) tell(format string, args ...any) {
+	p.add(Told{Reason: BadConfig, Message: fmt.Sprintf(format, args...)})
 }
 
 func (p *Plan) note(reason, format string, args ...any) {
@@ -123,7 +124,7 @@ func (p *Plan) claim(asked *asked, w *wanted) {
 		}
 		if claim.Problem != "" {
 			claim.Certificate = nil
-			p.tell(BadConfig, "%s", claim.Problem)
+			p.tell("%s", claim.Problem)
 		}
 		p.Claims = append(p.Claims, claim)
 	}
@@ -131,7 +132,7 @@ func (p *Plan) claim(asked *asked, w *wanted) {
 
 // keep claims Certificates that nothing can be said about now: they stay as they are.
 func (p *Plan) keep(w *wanted, problem string) {
-	p.tell(BadConfig, "%s", problem)
+	p.tell("%s", problem)
 	for _, secret := range w.order {
 		p.Claims = append(p.Claims, Claim{NamespacedName: secret, Problem: problem})
 	}

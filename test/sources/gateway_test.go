@@ -238,9 +238,7 @@ var _ = underEachGroup("a ListenerSet", func(s *space) {
 			Spec:       gatewayv1.ListenerSetSpec{ParentRef: gatewayv1.ParentGatewayReference{Name: "edge", Namespace: &home}},
 		}
 		for _, l := range listeners {
-			set.Spec.Listeners = append(set.Spec.Listeners, gatewayv1.ListenerEntry{
-				Name: l.Name, Hostname: l.Hostname, Port: l.Port, Protocol: l.Protocol, TLS: l.TLS, AllowedRoutes: l.AllowedRoutes,
-			})
+			set.Spec.Listeners = append(set.Spec.Listeners, gatewayv1.ListenerEntry(l))
 		}
 		return set
 	}

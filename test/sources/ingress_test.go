@@ -96,7 +96,7 @@ var _ = underEachGroup("an annotated Ingress", func(s *space) {
 		for key := range s.inGroup(everything) {
 			s.annotate(ctx, web, map[string]string{key: ""})
 		}
-		crt = s.certificate(ctx, s.namespace, "web-tls", func(g Gomega, crt *v1.Certificate) {
+		s.certificate(ctx, s.namespace, "web-tls", func(g Gomega, crt *v1.Certificate) {
 			g.Expect(crt.Spec).To(Equal(v1.CertificateSpec{
 				SecretName: "web-tls", IssuerRef: v1.IssuerRef{Name: "selfsigned", Kind: v1.IssuerKind, Group: s.names.Group},
 				DNSNames: []string{"web.example.test"}, Usages: v1.DefaultUsages(),
