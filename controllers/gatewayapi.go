@@ -216,6 +216,9 @@ func (s started) Start(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	return s.Source.Start(ctx, queue)
 }
 
+// String names the source in logs.
+func (s started) String() string { return fmt.Sprint(s.Source) }
+
 func (a *GatewayAPI) add(c consumer, object client.Object, names mapping, which predicate.Predicate) error {
 	woken := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		return requestsFor(names(ctx, object))

@@ -81,3 +81,23 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+func TestSourceOptions(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"--default-issuer-name=a --default-issuer-kind=ClusterIssuer --default-issuer-group=example.com":   "",
+		"--auto-certificate-annotations=example.com/a,b --extra-certificate-annotations=example.com/Owner": "",
+		"--default-issuer-kind=ClusterIssuer":                                      "--default-issuer-kind and --default-issuer-group need --default-issuer-name",
+		"--extra-certificate-annotations=certwright.dev/issuer-name":               `--extra-certificate-annotations "certwright.dev/issuer-name" is one of the operator's own, which are read anyway: leave it out`,
+		"--extra-certificate-annotations=acme.certwright.dev/a":                    `--extra-certificate-annotations "acme.certwright.dev/a" is one of the operator's own, which are read anyway: leave it out`,
+		"--extra-certificate-annotations=certwright.dev/a --api-group=example.com": "",
+	} {
+		if _, err := Parse(strings.Fields(arguments), io.Discard); message(err) != want {
+			t.Errorf("%s: error %q, want %q", arguments, message(err), want)
+		}
+	}
+	for _, arguments := range []string{"--auto-certificate-annotations=/a", "--extra-certificate-annotations=a/b/c"} {
+		if _, err := Parse([]string{arguments}, io.Discard); err == nil || !strings.Contains(err.Error(), "cannot be the key of an annotation") {
+			t.Errorf("%s: %v", arguments, err)
+		}
+	}
+}

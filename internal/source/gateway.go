@@ -107,7 +107,9 @@ func (l *listeners) ofRoutes(listener *gatewayv1.Listener) []string {
 	var hosts []string
 	for i := range l.world.Routes {
 		route := &l.world.Routes[i]
-		if route.DeletionTimestamp == nil && l.isAttached(route, listener) {
+		// A route that answers a challenge is there for a certificate that has been asked for already, of whatever.
+		_, answers := route.Labels[l.config.Names.Label.HTTP01Solver]
+		if route.DeletionTimestamp == nil && !answers && l.isAttached(route, listener) {
 			for _, host := range route.Spec.Hostnames {
 				hosts = append(hosts, string(host))
 			}

@@ -256,6 +256,10 @@ func TestRoutesThatAttach(t *testing.T) {
 		if got := len(plan.Claims) == 1; got != test.want {
 			t.Errorf("a route %s: attached %v, %+v", title, got, plan)
 		}
+		world.Routes[0].Labels = map[string]string{"acme.certwright.dev/http01-solver": "true"}
+		if plan := config().OfGateway(gateway, world); len(plan.Claims) > 0 {
+			t.Errorf("a route %s that answers challenges gives a certificate its names: %+v", title, plan)
+		}
 	}
 }
 
