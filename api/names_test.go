@@ -136,6 +136,9 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			Issued:            "cert-manager.io/issued",
 			KnownCertificates: "cert-manager.io/known-certificates",
 			CertificatesHash:  "cert-manager.io/certificates-hash",
+			Source:            "cert-manager.io/source",
+			SourceLabels:      "cert-manager.io/source-labels",
+			SourceProblem:     "cert-manager.io/source-problem",
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",

@@ -21,7 +21,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
@@ -291,17 +290,6 @@ func buildSolver() string {
 	output, err := exec.Command("go", "build", "-o", program, "../cmd/solver").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
 	return program
-}
-
-// installGateways gives the cluster the kinds of the Gateway API.
-func installGateways() {
-	GinkgoHelper()
-	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
-	Expect(err).NotTo(HaveOccurred())
-	_, err = envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{
-		Paths: []string{filepath.Join(strings.TrimSpace(string(folder)), "config", "crd", "standard")},
-	})
-	Expect(err).NotTo(HaveOccurred())
 }
 
 // byIngress solves through an Ingress.

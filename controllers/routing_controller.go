@@ -13,7 +13,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -40,13 +39,11 @@ type RoutingReconciler struct {
 	// Replicas gives the addresses of the operator's pods that answer.
 	Replicas func(ctx context.Context) ([]string, error)
 
-	Mapper meta.RESTMapper
+	// Gateways knows whether the cluster has the Gateway API.
+	Gateways *GatewayAPI
 
 	mu   sync.Mutex
 	held map[string]*heldRoutes
-	// gatewaysServed says whether the cluster has the Gateway API, as of gatewaysAsked.
-	gatewaysServed bool
-	gatewaysAsked  time.Time
 	// misrouted is when the routes of a way, in a namespace, were last seen not to lead to the operator.
 	misrouted map[string]time.Time
 }
@@ -68,8 +65,6 @@ const (
 	betweenWrites = time.Second
 	// distrust is how long orders have pods of their own after a route did not lead to the operator.
 	distrust = time.Hour
-	// askForGateways is how often the cluster is asked whether it has the Gateway API by now.
-	askForGateways = 10 * time.Second
 	// routeRetry is how soon a change that failed is tried again.
 	routeRetry = 2 * time.Second
 )
@@ -191,7 +186,7 @@ func (r *RoutingReconciler) loadOthers(ctx context.Context, state *routing.State
 
 // loadGateways reads what there is of the Gateway API, if the cluster has it.
 func (r *RoutingReconciler) loadGateways(ctx context.Context, state *routing.State, held *heldRoutes) error {
-	if !r.servesGateways() {
+	if !r.Gateways.serves(httpRoutes) {
 		return nil
 	}
 	var routes gatewayv1.HTTPRouteList
@@ -212,18 +207,6 @@ func (r *RoutingReconciler) loadGateways(ctx context.Context, state *routing.Sta
 	}
 	held.lookedForGrant = err == nil || apierrors.IsNotFound(err)
 	return client.IgnoreNotFound(err)
-}
-
-// servesGateways says whether the cluster has the Gateway API. While it has not, it is asked again now and then.
-func (r *RoutingReconciler) servesGateways() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.gatewaysServed && !r.Client.Now().Before(r.gatewaysAsked.Add(askForGateways)) {
-		r.gatewaysAsked = r.Client.Now()
-		_, err := r.Mapper.RESTMapping(schema.GroupKind{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}, gatewayv1.GroupVersion.Version)
-		r.gatewaysServed = err == nil
-	}
-	return r.gatewaysServed
 }
 
 // act carries a plan out. What fails does not hold up the rest.

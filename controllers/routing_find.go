@@ -115,7 +115,7 @@ func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver
 }
 
 func (r *RoutingReconciler) throughGateway(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
-	if !r.servesGateways() {
+	if !r.Gateways.serves(httpRoutes) {
 		return solver.Route{}, fmt.Errorf("the cluster does not serve HTTPRoutes: install the CRDs of the Gateway API")
 	}
 	var routes gatewayv1.HTTPRouteList

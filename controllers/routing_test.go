@@ -104,7 +104,7 @@ var _ = Describe("the route of a challenge", func() {
 	s := eachInItsOwnSpace()
 
 	It("is an HTTPRoute, with a grant for the namespace, where the solver names a Gateway", func(ctx SpecContext) {
-		installGateways()
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
 		e := startEdge(ctx, s)
 		createGateway(ctx, s, gatewayv1.HTTPProtocolType)
 		create(ctx, s, e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{
@@ -122,7 +122,7 @@ var _ = Describe("the route of a challenge", func() {
 	})
 
 	It("is told to be missing a listener that could carry it", func(ctx SpecContext) {
-		installGateways()
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
 		e := startEdge(ctx, s)
 		createGateway(ctx, s, gatewayv1.HTTPSProtocolType)
 		create(ctx, s, e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{ParentRefs: []v1.ParentReference{{Name: "public"}}})))

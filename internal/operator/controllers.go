@@ -20,6 +20,7 @@ import (
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/source"
 )
 
 // keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
@@ -39,6 +40,7 @@ type parts struct {
 	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
 	routing  *controllers.RoutingReconciler
+	gateways *controllers.GatewayAPI
 	records  *controllers.IssuedRecords
 	revoker  *backend.Revoker
 	approver controllers.Approver
@@ -90,6 +92,10 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	}
 	p.records = &controllers.IssuedRecords{Names: names, Client: p.client, Key: sealKey}
 	p.revoker = &backend.Revoker{Accounts: p.accounts, CRLs: p.crls}
+	p.gateways = &controllers.GatewayAPI{
+		Discovery: clientset.Discovery(), Cache: mgr.GetCache(), Log: mgr.GetLogger().WithName("gateway-api"),
+		Every: options.GatewayAPIEvery, Namespaces: options.Namespaces,
+	}
 	if p.routing, err = p.newRouting(mgr); err != nil {
 		return nil, err
 	}
@@ -123,6 +129,7 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 			}
 			return p.issuerKinds(mgr.GetRESTMapper()).SetupWithManager(mgr)
 		},
+		func() error { return p.setUpSources(mgr, workers) },
 		func() error { return p.setUpRollouts(mgr) },
 	} {
 		if err := setup(); err != nil {
@@ -172,7 +179,7 @@ func (p *parts) newRouting(mgr ctrl.Manager) (*controllers.RoutingReconciler, er
 		return nil, err
 	}
 	return &controllers.RoutingReconciler{
-		Client: p.client, Settings: settings, Mapper: mgr.GetRESTMapper(),
+		Client: p.client, Settings: settings, Gateways: p.gateways,
 		Replicas: func(ctx context.Context) ([]string, error) {
 			return kube.ReadyAddresses(ctx, mgr.GetClient(), settings.OwnNamespace, settings.Service)
 		},
@@ -200,6 +207,22 @@ func (p *parts) orders() *controllers.OrderReconciler {
 		Routing: p.routing, Limits: p.limits, RenewalInfos: p.renewals,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
+}
+
+// setUpSources makes the controllers of what Certificates are made for. Those of the Gateway API start to work once
+// there is one.
+func (p *parts) setUpSources(mgr ctrl.Manager, workers int) error {
+	sources := &source.Config{
+		Names:         p.names,
+		DefaultIssuer: v1.IssuerRef{Name: p.options.DefaultIssuerName, Kind: p.options.DefaultIssuerKind, Group: p.options.DefaultIssuerGroup},
+		Auto:          p.options.AutoAnnotations, Extra: p.options.ExtraAnnotations, Namespaces: p.options.Namespaces,
+	}
+	if err := controllers.NewIngressReconciler(sources, p.client, p.events).SetupIngresses(mgr, workers); err != nil {
+		return err
+	}
+	return p.gateways.SetupWithManager(mgr, workers,
+		controllers.NewGatewayReconciler(sources, p.client, p.events, p.gateways),
+		controllers.NewListenerSetReconciler(sources, p.client, p.events, p.gateways))
 }
 
 // setUpRollouts makes a controller for each kind of workload that can be restarted, if that is asked for.

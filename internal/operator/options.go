@@ -61,10 +61,15 @@ type Options struct {
 	HTTP01Nameservers    []string
 	// HTTP01Port is where names are asked over HTTP before the CA does: 80, but for specs.
 	HTTP01Port int
-	CRLAddress string
-	CRLBaseURL string
-	LogFormat  string
-	Verbosity  int
+	// DefaultIssuer signs for an Ingress with one of AutoAnnotations; nobody does if its name is empty.
+	DefaultIssuerName, DefaultIssuerKind, DefaultIssuerGroup string
+	AutoAnnotations                                          []string
+	// ExtraAnnotations are keys of annotations that go from a source to its Certificates.
+	ExtraAnnotations []string
+	CRLAddress       string
+	CRLBaseURL       string
+	LogFormat        string
+	Verbosity        int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
 	AllowPrivateAddresses []string
 	// RestartOnRenewal has labelled workloads restarted, in RestartNamespaces, or wherever the operator works if
@@ -74,6 +79,8 @@ type Options struct {
 	RestartNamespaces []string
 	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
 	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
+	// GatewayAPIEvery is the time between two looks whether there is a Gateway API, set by specs that cannot wait.
+	GatewayAPIEvery time.Duration
 	// Now is the clock, set by specs that move it.
 	Now func() time.Time
 	// SharedProcess is set by specs that run several operators in one process.
@@ -99,6 +106,8 @@ func Default() Options {
 		CRLAddress:           ":8082",
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		AutoAnnotations:      []string{api.AnnotationTLSACME},
+		GatewayAPIEvery:      30 * time.Second,
 		RestartSpread:        5 * time.Minute,
 		LogFormat:            "json",
 		Now:                  time.Now,
@@ -142,6 +151,13 @@ func (o *Options) groups() []group {
 		"signers whose requests are approved automatically: issuers.<group>/<namespace>.<name>, clusterissuers.<group>/<name>, a * for the name, or * for every external issuer (default: all of these); none to approve nothing")
 	certificates.flags.StringSliceVar(&o.CopiedPrefixes, "copied-annotation-prefixes", o.CopiedPrefixes, "annotations that go from a Certificate to its requests: prefixes, * for all, a leading - to leave out")
 
+	sources := newSet("Annotated Ingresses, Gateways and ListenerSets")
+	sources.flags.StringVar(&o.DefaultIssuerName, "default-issuer-name", o.DefaultIssuerName, "issuer for Ingresses that ask for a certificate by one of --auto-certificate-annotations and name no issuer (default: none)")
+	sources.flags.StringVar(&o.DefaultIssuerKind, "default-issuer-kind", o.DefaultIssuerKind, "kind of that issuer (default: Issuer, one in the Ingress's namespace)")
+	sources.flags.StringVar(&o.DefaultIssuerGroup, "default-issuer-group", o.DefaultIssuerGroup, "API group of that issuer (default: that of --api-group)")
+	sources.flags.StringSliceVar(&o.AutoAnnotations, "auto-certificate-annotations", o.AutoAnnotations, `annotations that ask, with the value "true" on an Ingress, for a certificate of the default issuer`)
+	sources.flags.StringSliceVar(&o.ExtraAnnotations, "extra-certificate-annotations", o.ExtraAnnotations, "annotations that go from an Ingress, Gateway or ListenerSet to its Certificates")
+
 	acme := newSet("ACME")
 	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
@@ -169,7 +185,7 @@ func (o *Options) groups() []group {
 	serving.flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "address of /healthz and /readyz; 0 for none")
 	serving.flags.StringVar(&o.LogFormat, "log-format", o.LogFormat, "json or text")
 	serving.flags.IntVarP(&o.Verbosity, "v", "v", o.Verbosity, "how much to log: 0 for what an administrator wants to know, up to 4")
-	return []group{cluster, certificates, acme, revocation, restarts, serving}
+	return []group{cluster, certificates, sources, acme, revocation, restarts, serving}
 }
 
 // Parse reads the command line. It returns pflag.ErrHelp after it wrote the help to out.
@@ -216,7 +232,24 @@ func (o *Options) complete() error {
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		return fmt.Errorf("--log-format %q is unknown: write json or text", o.LogFormat)
 	}
-	return errors.Join(o.checkACME(), o.checkCRL(), o.checkRestarts(), o.checkIssuerKinds())
+	return errors.Join(o.checkACME(), o.checkCRL(), o.checkRestarts(), o.checkIssuerKinds(), o.checkSources())
+}
+
+func (o *Options) checkSources() error {
+	for flag, keys := range map[string][]string{"auto-certificate-annotations": o.AutoAnnotations, "extra-certificate-annotations": o.ExtraAnnotations} {
+		for _, key := range keys {
+			if problems := validation.IsQualifiedName(strings.ToLower(key)); len(problems) > 0 {
+				return fmt.Errorf("--%s %q cannot be the key of an annotation: %s", flag, key, problems[0])
+			}
+			if flag == "extra-certificate-annotations" && (strings.HasPrefix(key, o.APIGroup+"/") || strings.HasPrefix(key, "acme."+o.APIGroup+"/")) {
+				return fmt.Errorf("--%s %q is one of the operator's own, which are read anyway: leave it out", flag, key)
+			}
+		}
+	}
+	if o.DefaultIssuerName == "" && (o.DefaultIssuerKind != "" || o.DefaultIssuerGroup != "") {
+		return fmt.Errorf("--default-issuer-kind and --default-issuer-group need --default-issuer-name")
+	}
+	return nil
 }
 
 func (o *Options) checkACME() error {

@@ -127,6 +127,22 @@ func (e Events) RecordPutBack(workload runtime.Object, annotation string) {
 		annotation)
 }
 
+// SourceWrote tells that a Certificate was made, changed or deleted for an Ingress, Gateway or ListenerSet. verb is
+// Create, Update or Delete.
+func (e Events) SourceWrote(source, certificate runtime.Object, verb, name string) {
+	past := map[string]string{"Create": "made", "Update": "changed", "Delete": "deleted: it is not asked for any more, and its Secret stays"}[verb]
+	e.Recorder.Eventf(source, certificate, corev1.EventTypeNormal, verb+"Certificate", verb, "Certificate %q was %s", name, past)
+}
+
+// SourceTold tells something about an Ingress, Gateway or ListenerSet; a warning asks for an edit.
+func (e Events) SourceTold(source runtime.Object, reason, message string, warning bool) {
+	kind := corev1.EventTypeNormal
+	if warning {
+		kind = corev1.EventTypeWarning
+	}
+	e.Recorder.Eventf(source, nil, kind, reason, "ReadSource", "%s", bounded(message))
+}
+
 func quoted(names []string) string {
 	const most = 5
 	texts := make([]string, 0, len(names))
