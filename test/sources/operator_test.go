@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -102,7 +103,8 @@ var _ = Describe("the operator", func() {
 		log := func() string { return logged.since(begin) }
 		fresh := startPlane()
 		s := newSpace(ctx, fresh, api.DefaultGroup)
-		s.start()
+		// Long enough for a watch to fail before it is ended.
+		s.start(func(options *operator.Options) { options.GatewayAPIEvery = 3 * time.Second })
 		s.create(ctx, s.ingress(nil))
 		s.certificate(ctx, s.namespace, "web-tls", hosts("web.example.test"))
 		Expect(log()).NotTo(Or(ContainSubstring("ERROR"), ContainSubstring("WARN"), ContainSubstring("gateway.networking")))
