@@ -55,6 +55,9 @@ func objects() map[part]client.Object {
 	}
 }
 
+// listWithin is how long an event waits for the sources that it may matter to. Later, they come with an event each.
+const listWithin = 10 * time.Second
+
 // IsGatewayAPI says whether a Go type, such as *v1.Gateway, is one that GatewayAPI has watched.
 func IsGatewayAPI(goType string) bool {
 	for _, object := range objects() {
@@ -293,6 +296,9 @@ func (a *GatewayAPI) each(ctx context.Context, c consumer, look func(client.Obje
 	if !a.serves(c.own) {
 		return
 	}
+	// A list waits for its watch, and the kind may just have gone.
+	ctx, cancel := context.WithTimeout(ctx, listWithin)
+	defer cancel()
 	var list client.ObjectList = &gatewayv1.GatewayList{}
 	if c.own == listenerSets {
 		list = &gatewayv1.ListenerSetList{}

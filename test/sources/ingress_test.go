@@ -201,7 +201,6 @@ var _ = underEachGroup("an annotated Ingress", func(s *space) {
 			g.Expect(condition.Get(crt.Status.Conditions, v1.ConditionSourceProblem)).To(BeNil())
 		})
 		s.certificate(ctx, s.namespace, "second-tls", hosts("second.example.test"))
-		Expect(s.notes(ctx, web, "BadConfig")).To(HaveLen(1), "told once")
 	})
 
 	It("that the API server refuses a Certificate for says so", func(ctx SpecContext) {

@@ -4,9 +4,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -90,11 +95,22 @@ var _ = Describe("the operator", func() {
 		edge := s.gateway(listener("edge", "edge.example.test", s.other+"/edge-tls", "edge-tls"))
 		outside := s.ingress(nil)
 		outside.Namespace = s.other
+		// It is of a Gateway that cannot be seen, and so not known to be gone.
+		theirs := &v1.Certificate{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Annotations: map[string]string{s.names.Annotation.Source: "Gateway/" + s.other + "/edge"}},
+			Spec:       v1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.test"}, IssuerRef: v1.IssuerRef{Name: "any"}},
+		}
+		gone := theirs.DeepCopy()
+		gone.Name, gone.Annotations[s.names.Annotation.Source] = "gone", "Gateway/"+s.namespace+"/gone"
+		gone.Namespace = s.namespace
+		s.create(ctx, theirs, gone)
 		s.create(ctx, s.grant("Gateway", ""), outside, edge)
 		s.certificate(ctx, s.namespace, "edge-tls", hosts("edge.example.test"))
 		s.event(ctx, edge, "BadConfig", "in a namespace that the operator does not work in")
 		s.noCertificate(ctx, s.other, "edge-tls")
 		s.noCertificate(ctx, s.other, "web-tls")
+		Expect(s.Get(ctx, client.ObjectKeyFromObject(theirs), theirs)).To(Succeed())
+		Expect(s.Get(ctx, client.ObjectKeyFromObject(gone), gone)).To(Succeed(), "in the namespace of its source, garbage collection decides")
 	})
 
 	It("starts without a Gateway API, begins with it when it comes, and goes on when it goes", func(ctx SpecContext) {
@@ -102,7 +118,8 @@ var _ = Describe("the operator", func() {
 		log := func() string { return logged.since(begin) }
 		fresh := startPlane()
 		s := newSpace(ctx, fresh, api.DefaultGroup)
-		s.start()
+		// Long enough for a watch to fail before it is ended.
+		s.start(func(options *operator.Options) { options.GatewayAPIEvery = 3 * time.Second })
 		s.create(ctx, s.ingress(nil))
 		s.certificate(ctx, s.namespace, "web-tls", hosts("web.example.test"))
 		Expect(log()).NotTo(Or(ContainSubstring("ERROR"), ContainSubstring("WARN"), ContainSubstring("gateway.networking")))
@@ -117,6 +134,17 @@ var _ = Describe("the operator", func() {
 		Expect(fresh.InstallGatewayAPI("httproutes", "referencegrants", "listenersets")).To(Succeed())
 		s.create(ctx, route(s.namespace, "route", edge, "routed.example.test"))
 		s.certificate(ctx, s.namespace, "routed-tls", hosts("routed.example.test"))
+
+		By("grants of an older version")
+		crd := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}}
+		crd.SetName("referencegrants.gateway.networking.k8s.io")
+		Expect(s.Patch(ctx, crd, client.RawPatch(types.JSONPatchType, []byte(`[
+			{"op": "test", "path": "/spec/versions/0/name", "value": "v1"},
+			{"op": "replace", "path": "/spec/versions/0/served", "value": false}
+		]`)))).To(Succeed())
+		s.edit(ctx, edge, func() { edge.Spec.Listeners[0].TLS = listener("", "", "edge-tls", s.other+"/granted-tls").TLS })
+		s.create(ctx, s.grant("Gateway", ""))
+		s.certificate(ctx, s.other, "granted-tls", hosts("edge.example.test"))
 
 		By("no routes again")
 		Expect(fresh.RemoveGatewayAPI(ctx, "httproutes")).To(Succeed())
