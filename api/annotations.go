@@ -20,7 +20,7 @@ type Annotations struct {
 	AltNames string
 	// IPSANs are IP addresses, comma separated, on a source and on a target Secret.
 	IPSANs string
-	// URISANs are URIs, comma separated, on a target Secret only.
+	// URISANs are URIs, comma separated, on a source and on a target Secret.
 	URISANs string
 	// EmailSANs are e-mail addresses, comma separated, on a source and on a target Secret.
 	EmailSANs string
@@ -49,6 +49,16 @@ type Annotations struct {
 	SecretTemplate string
 	// IgnoreTLSListeners on a Gateway or ListenerSet names listeners to leave out, comma separated.
 	IgnoreTLSListeners string
+
+	// Source on a Certificate names the source that it was made for, as Kind/namespace/name. Only a Certificate
+	// with it is deleted when its source does not ask for it any more.
+	Source string
+	// SourceLabels on a Certificate lists the keys of the labels that came from its source, comma separated, so
+	// that those go that the source has no more, and those stay that others added.
+	SourceLabels string
+	// SourceProblem on a Certificate says why its source, as it is now, is not followed. The certificate
+	// reconciler tells it in a condition.
+	SourceProblem string
 
 	// IssueTemporaryCertificate ("true") on a Certificate asks for a throwaway certificate until the real
 	// one is there.
@@ -103,6 +113,9 @@ type ACMEAnnotations struct {
 	// Directory and Account on a Secret with the limits of an account tell people whose they are.
 	Directory, Account string
 
+	// ChallengeNamespace on a ReferenceGrant of ours is the namespace whose challenges it is for.
+	ChallengeNamespace string
+
 	// EditInPlace ("true") on an Ingress answers by editing that Ingress instead of making another.
 	EditInPlace string
 	// IngressClass on an Ingress becomes OverrideIngressClass on its Certificate.
@@ -156,6 +169,10 @@ func annotationsFor(group, acmeGroup string) Annotations {
 		SecretTemplate:           key("secret-template"),
 		IgnoreTLSListeners:       key("ignore-tls-listeners"),
 
+		Source:        key("source"),
+		SourceLabels:  key("source-labels"),
+		SourceProblem: key("source-problem"),
+
 		IssueTemporaryCertificate: key("issue-temporary-certificate"),
 		CertificateName:           key("certificate-name"),
 		CertificateRevision:       key("certificate-revision"),
@@ -191,6 +208,8 @@ func acmeAnnotationsFor(acmeGroup string) ACMEAnnotations {
 		IgnoreLimits:     acmeGroup + "/ignore-limits",
 		Directory:        acmeGroup + "/directory",
 		Account:          acmeGroup + "/account",
+
+		ChallengeNamespace: acmeGroup + "/challenge-namespace",
 
 		EditInPlace:      key("edit-in-place"),
 		IngressClass:     key("ingress-class"),

@@ -19,6 +19,8 @@ type Labels struct {
 
 	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
 	HTTP01Solver string
+	// HTTP01Route carries, on an Ingress or HTTPRoute of ours, what those that are routed alike have in common.
+	HTTP01Route string
 	// HTTPDomain carries a checksum of the name that such an object answers for.
 	HTTPDomain string
 	// HTTPToken carries a checksum of the token that such an object answers with.
@@ -37,6 +39,7 @@ func labelsFor(group, acmeGroup string) Labels {
 		NextPrivateKey:   group + "/next-private-key",
 		IssuedRecord:     group + "/issued-record",
 		HTTP01Solver:     acmeGroup + "/http01-solver",
+		HTTP01Route:      acmeGroup + "/http01-route",
 		HTTPDomain:       acmeGroup + "/http-domain",
 		HTTPToken:        acmeGroup + "/http-token",
 		RestartOnRenewal: group + "/restart-on-renewal",

@@ -24,6 +24,8 @@ const (
 	AnnotationTLSACME = "kubernetes.io/tls-acme"
 	// AnnotationIngressClass on a solver's Ingress carries the class of the solver field `class`.
 	AnnotationIngressClass = "kubernetes.io/ingress.class"
+	// WebhookPayloadVersion is the version of what is sent to webhook solvers, which were written for it.
+	WebhookPayloadVersion = "webhook.acme.cert-manager.io/v1alpha1"
 )
 
 // Names is everything in the API that depends on the base group. Make it with [NamesFor] or

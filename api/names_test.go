@@ -88,6 +88,7 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			// Not of cert-manager: the operator's own.
 			IssuedRecord:     "cert-manager.io/issued-record",
 			HTTP01Solver:     "acme.cert-manager.io/http01-solver",
+			HTTP01Route:      "acme.cert-manager.io/http01-route",
 			HTTPDomain:       "acme.cert-manager.io/http-domain",
 			HTTPToken:        "acme.cert-manager.io/http-token",
 			RestartOnRenewal: "cert-manager.io/restart-on-renewal",
@@ -135,9 +136,13 @@ func TestNamesForTakesOverCertManager(t *testing.T) {
 			Issued:            "cert-manager.io/issued",
 			KnownCertificates: "cert-manager.io/known-certificates",
 			CertificatesHash:  "cert-manager.io/certificates-hash",
+			Source:            "cert-manager.io/source",
+			SourceLabels:      "cert-manager.io/source-labels",
+			SourceProblem:     "cert-manager.io/source-problem",
 			ACME: ACMEAnnotations{
 				// Not of cert-manager: the operator's own.
 				RotateAccountKey:         "acme.cert-manager.io/rotate-account-key",
+				ChallengeNamespace:       "acme.cert-manager.io/challenge-namespace",
 				IgnoreLimits:             "acme.cert-manager.io/ignore-limits",
 				Directory:                "acme.cert-manager.io/directory",
 				Account:                  "acme.cert-manager.io/account",

@@ -66,6 +66,9 @@ func (r *CertificateReconciler) newKey(snapshot *issuance.Snapshot) (crypto.Sign
 func (r *CertificateReconciler) newRequest(snapshot *issuance.Snapshot, plan *issuance.Plan, csr []byte) *v1.CertificateRequest {
 	crt := snapshot.Certificate
 	annotations := r.Copied.Select(crt.Annotations)
+	for _, key := range []string{r.Names.Annotation.Source, r.Names.Annotation.SourceLabels, r.Names.Annotation.SourceProblem} {
+		delete(annotations, key)
+	}
 	annotations[r.Names.Annotation.CertificateName] = crt.Name
 	annotations[r.Names.Annotation.CertificateRevision] = strconv.Itoa(issuance.Revision(crt) + 1)
 	if !snapshot.IssuerOf(plan.Issuer).Instant {

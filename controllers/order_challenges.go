@@ -6,10 +6,13 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/orderflow"
 	"github.com/certwright/certwright/internal/solver"
 )
@@ -27,6 +30,7 @@ func (p *orderPass) challenges(urls []string) []*acmev1.Authorization {
 
 func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Authorization) solver.Challenge {
 	return solver.Challenge{
+		Order:           pass.order,
 		Owner:           owner(orderKind, client.ObjectKeyFromObject(pass.order)),
 		Identifier:      authorization.Identifier,
 		Progress:        authorization.Challenge,
@@ -72,6 +76,9 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			continue
 		}
 		err := r.Solvers.Check(ctx, r.challenge(pass, authorization))
+		if r.mayHavePod(authorization.Challenge, err) {
+			return r.fallBackToPods(ctx, pass, authorization, err)
+		}
 		switch {
 		case err == nil:
 			pass.progress.Checked[authorization.URL] = true
@@ -89,6 +96,40 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 	pass.progress.Moved()
 	return nil
 }
+
+// sharedDeadline is how long a route that leads elsewhere is given to lead to the operator, before a pod of the order's
+// own takes its place.
+const sharedDeadline = 20 * time.Second
+
+// mayHavePod says whether a pod may do better than the operator did behind a route.
+func (r *OrderReconciler) mayHavePod(challenge *acmev1.ChallengeProgress, err error) bool {
+	return challenge.AnsweredBy == v1.SolverShared && r.Routing.Settings.Image != "" && solver.IsMisrouted(err) &&
+		challenge.PresentedAt != nil && r.Client.Now().After(challenge.PresentedAt.Add(sharedDeadline))
+}
+
+// fallBackToPods has a pod answer what the operator was to answer, and says why. Orders that come after this one have
+// pods at once.
+func (r *OrderReconciler) fallBackToPods(ctx context.Context, pass *orderPass, failed *acmev1.Authorization, err error) error {
+	now := metav1.NewTime(r.Client.Now())
+	r.Routing.distrusts(pass.order, failed.Challenge.Solver)
+	for i := range pass.order.Status.Authorizations {
+		if challenge := pass.order.Status.Authorizations[i].Challenge; challenge != nil && challenge.AnsweredBy == v1.SolverShared {
+			challenge.AnsweredBy, challenge.PresentedAt = v1.SolverPod, &now
+		}
+	}
+	message := fmt.Sprintf("the route to the operator does not answer for %q, a pod answers instead: %v", failed.Identifier, err)
+	pass.order.Status.Reason = condition.Bounded(message, longestNote)
+	if err := r.writeStatus(ctx, pass); err != nil {
+		return err
+	}
+	pass.progress.PresentedAt = now.Time
+	pass.progress.Moved()
+	r.Events.FallsBackToPods(pass.order, message)
+	return nil
+}
+
+// longestNote bounds what is written of a check, in bytes.
+const longestNote = 1024
 
 // accept tells the CA to look (RFC 8555 section 7.5.1). A refusal may only mean that it has looked
 // already: then the authorization says so.

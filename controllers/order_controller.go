@@ -38,6 +38,8 @@ type OrderReconciler struct {
 	Accounts *backend.Accounts
 	Events   report.Events
 	Solvers  *solver.Solvers
+	// Routing leads to the answers of HTTP-01 challenges.
+	Routing *RoutingReconciler
 	// Limits keeps accounts to the limits of their CA.
 	Limits *backend.Limiters
 	// RenewalInfos knows which certificates CAs want replaced.

@@ -313,6 +313,9 @@ func (r *OrderReconciler) describeAuthorization(ctx context.Context, pass *order
 	if err == nil && result.Challenge.Type == acmev1.DNS01 {
 		result.Challenge.RecordName, err = r.Solvers.RecordName(ctx, r.challenge(pass, &result))
 	}
+	if err == nil && result.Challenge.Type == acmev1.HTTP01 {
+		result.Challenge.AnsweredBy, err = r.Routing.Mode(pass.order, solver)
+	}
 	return result, err
 }
 

@@ -10,6 +10,9 @@ const (
 	// ConditionRevoked is on Certificates of which a certificate was revoked: True while that is the one in the
 	// Secret, False once it is replaced. It goes with the CertificateRevocation.
 	ConditionRevoked = "Revoked"
+	// ConditionSourceProblem is on Certificates that were made for an Ingress, Gateway or ListenerSet, True only:
+	// what that says now cannot be followed, and the Certificate is what it last said that could be.
+	ConditionSourceProblem = "SourceProblem"
 	// ConditionUnsupported is on issuers, True only: the spec has fields that are accepted and not acted upon
 	// yet.
 	ConditionUnsupported = "Unsupported"
@@ -72,6 +75,8 @@ const (
 	ReasonRevocationRequested = "RevocationRequested"
 	// ReasonWindowError means that no renewal window opens before expiry.
 	ReasonWindowError = "WindowError"
+	// ReasonBadConfig goes with SourceProblem=True.
+	ReasonBadConfig = "BadConfig"
 )
 
 // Reasons of any kind's conditions.

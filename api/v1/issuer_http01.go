@@ -17,12 +17,30 @@ type HTTP01Solver struct {
 	GatewayHTTPRoute *HTTP01GatewayHTTPRoute `json:"gatewayHTTPRoute,omitempty"`
 }
 
+// SolverMode says what answers behind the route of an HTTP-01 challenge.
+//
+// +kubebuilder:validation:Enum=Shared;Pod
+type SolverMode string
+
+const (
+	// SolverShared has the operator itself answer: nothing has to be started.
+	SolverShared SolverMode = "Shared"
+	// SolverPod has a pod answer that is started for the order, in the namespace of the Certificate.
+	SolverPod SolverMode = "Pod"
+)
+
 // HTTP01Ingress routes a challenge through an Ingress. At most one of class, ingressClassName and name is
 // set.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.podTemplate) || !has(self.solver) || self.solver == 'Pod'",message="a podTemplate is for pods: leave out solver, or set it to Pod"
 // +kubebuilder:validation:XValidation:rule="[has(self.class), has(self.ingressClassName), has(self.name) && size(self.name) > 0].filter(set, set).size() <= 1",message="the ingress is found in one way: set at most one of ingressClassName, class and name"
 type HTTP01Ingress struct {
-	// ServiceType is the type of the solver's Service: NodePort (the default) or ClusterIP.
+	// Solver is Shared (the operator answers) or Pod (a pod of the order's own does). The default is Pod with a
+	// podTemplate, else the operator's setting.
+	// +optional
+	Solver SolverMode `json:"solver,omitempty"`
+
+	// ServiceType is the type of the Service of a solver's Pod: NodePort (the default) or ClusterIP.
 	// +kubebuilder:validation:Enum="";NodePort;ClusterIP
 	// +optional
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`
@@ -51,8 +69,15 @@ type HTTP01Ingress struct {
 }
 
 // HTTP01GatewayHTTPRoute routes a challenge through an HTTPRoute.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.podTemplate) || !has(self.solver) || self.solver == 'Pod'",message="a podTemplate is for pods: leave out solver, or set it to Pod"
 type HTTP01GatewayHTTPRoute struct {
-	// ServiceType is the type of the solver's Service: NodePort (the default) or ClusterIP.
+	// Solver is Shared (the operator answers) or Pod (a pod of the order's own does). The default is Pod with a
+	// podTemplate, else the operator's setting.
+	// +optional
+	Solver SolverMode `json:"solver,omitempty"`
+
+	// ServiceType is the type of the Service of a solver's Pod: NodePort (the default) or ClusterIP.
 	// +kubebuilder:validation:Enum="";NodePort;ClusterIP
 	// +optional
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`

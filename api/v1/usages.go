@@ -42,3 +42,17 @@ const (
 func DefaultUsages() []KeyUsage {
 	return []KeyUsage{UsageDigitalSignature, UsageKeyEncipherment}
 }
+
+// IsKnown says whether the API knows a usage.
+func (u KeyUsage) IsKnown() bool {
+	switch u {
+	case UsageSigning, UsageDigitalSignature, UsageContentCommitment, UsageKeyEncipherment, UsageKeyAgreement,
+		UsageDataEncipherment, UsageCertSign, UsageCRLSign, UsageEncipherOnly, UsageDecipherOnly,
+		UsageAny, UsageServerAuth, UsageClientAuth, UsageCodeSigning, UsageEmailProtection, UsageSMIME,
+		UsageIPsecEndSystem, UsageIPsecTunnel, UsageIPsecUser, UsageTimestamping, UsageOCSPSigning,
+		UsageMicrosoftSGC, UsageNetscapeSGC:
+		return true
+	default:
+		return false
+	}
+}

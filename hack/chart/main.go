@@ -63,8 +63,9 @@ func sets() []set {
 			from: "config/rbac", to: "rbac", leaveOut: []string{"service_account.yaml", "bindings.yaml"},
 			guard: ".Values.rbac.create",
 			guards: map[string]string{
-				"user_roles.yaml":   ".Values.rbac.userRoles",
-				"rollout_role.yaml": "and .Values.rbac.create .Values.restartOnRenewal.enabled",
+				"user_roles.yaml":       ".Values.rbac.userRoles",
+				"rollout_role.yaml":     "and .Values.rbac.create .Values.restartOnRenewal.enabled",
+				"solver_pods_role.yaml": "and .Values.rbac.create .Values.http01Solver.pods.enabled",
 			},
 			edits: map[string]edit{"cluster_role.yaml": signers, "own_namespace_role.yaml": issuerKinds},
 		},

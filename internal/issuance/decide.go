@@ -134,6 +134,7 @@ func (s *Snapshot) refuse(reason, format string, args ...any) Plan {
 		Message:            plan.Message,
 		ObservedGeneration: s.Certificate.Generation,
 	}, s.Now)
+	s.sourceStatus(status)
 	plan.Status = *status
 	return plan
 }

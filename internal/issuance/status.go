@@ -43,9 +43,23 @@ func (t *target) withStatus(plan Plan, finding *Finding) Plan {
 		t.underWay(status, &plan)
 	}
 	t.revokedStatus(status, &plan)
+	t.sourceStatus(status)
 	t.keepNamed(status)
 	plan.Status = *status
 	return plan
+}
+
+// sourceStatus tells why the Ingress, Gateway or ListenerSet that the Certificate was made for is not followed.
+func (s *Snapshot) sourceStatus(status *v1.CertificateStatus) {
+	problem := s.Certificate.Annotations[s.Names.Annotation.SourceProblem]
+	if problem == "" {
+		status.Conditions = condition.Remove(status.Conditions, v1.ConditionSourceProblem)
+		return
+	}
+	status.Conditions = condition.Set(status.Conditions, v1.Condition{
+		Type: v1.ConditionSourceProblem, Status: metav1.ConditionTrue, Reason: v1.ReasonBadConfig, Message: problem,
+		ObservedGeneration: s.Certificate.Generation,
+	}, s.Now)
 }
 
 // settled is the status of a certificate that is the right one.

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,24 +49,27 @@ func RevocationList(ctx context.Context, reader client.Reader, label string, nam
 
 // ReadyEndpoints are the addresses (host:port) behind a port of a Service that are ready to answer.
 func ReadyEndpoints(ctx context.Context, reader client.Reader, namespace, service string, port int) ([]string, error) {
-	var slices discoveryv1.EndpointSliceList
-	if err := reader.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}, client.UnsafeDisableDeepCopy); err != nil {
+	addresses, err := ReadyAddresses(ctx, reader, namespace, service)
+	for i, address := range addresses {
+		addresses[i] = net.JoinHostPort(address, strconv.Itoa(port))
+	}
+	return addresses, err
+}
+
+// ReadyAddresses are the IP addresses behind a Service that are ready to answer, each once.
+func ReadyAddresses(ctx context.Context, reader client.Reader, namespace, service string) ([]string, error) {
+	var list discoveryv1.EndpointSliceList
+	if err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
 	var addresses []string
-	for i := range slices.Items {
-		for _, endpoint := range slices.Items[i].Endpoints {
-			if !ptr.Deref(endpoint.Conditions.Ready, true) {
-				continue
-			}
-			for _, address := range endpoint.Addresses {
-				if joined := net.JoinHostPort(address, strconv.Itoa(port)); !seen[joined] {
-					seen[joined] = true
-					addresses = append(addresses, joined)
-				}
+	for i := range list.Items {
+		for _, endpoint := range list.Items[i].Endpoints {
+			if ptr.Deref(endpoint.Conditions.Ready, true) {
+				addresses = append(addresses, endpoint.Addresses...)
 			}
 		}
 	}
-	return addresses, nil
+	slices.Sort(addresses)
+	return slices.Compact(addresses), nil
 }

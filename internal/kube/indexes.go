@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,6 +29,10 @@ const (
 	IndexRevocations = "revocations"
 	// IndexTurn finds Orders that were made at the CA and are at work, by orderflow.TurnKey.
 	IndexTurn = "turn"
+	// IndexSource finds Certificates by what they were made for: see source.MarkOf.
+	IndexSource = "source"
+	// IndexTLSSecret finds Ingresses by the Secrets that their spec.tls names.
+	IndexTLSSecret = "tlsSecret"
 	// IndexToken finds Orders by the tokens of the HTTP-01 challenges that wait for an answer.
 	IndexToken = "token"
 )
@@ -55,6 +60,8 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&corev1.Secret{}, IndexOwner, controllerUID},
 		{&v1.Certificate{}, IndexSecretName, of(func(c *v1.Certificate) []string { return []string{c.Spec.SecretName} })},
 		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(issuance.Candidates(c)...) })},
+		{&v1.Certificate{}, IndexSource, annotated(names.Annotation.Source)},
+		{&networkingv1.Ingress{}, IndexTLSSecret, of(tlsSecrets)},
 		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
 		{&v1.CertificateRevocation{}, IndexIssuer, of(func(r *v1.CertificateRevocation) []string { return pendingAt(r, byIssuer) })},
@@ -102,6 +109,27 @@ func of[T client.Object](extract func(T) []string) client.IndexerFunc {
 		}
 		return extract(typed)
 	}
+}
+
+// annotated indexes by the value of an annotation.
+func annotated(key string) client.IndexerFunc {
+	return func(obj client.Object) []string {
+		if value := obj.GetAnnotations()[key]; value != "" {
+			return []string{value}
+		}
+		return nil
+	}
+}
+
+func tlsSecrets(ingress *networkingv1.Ingress) []string {
+	var secrets []string
+	for _, block := range ingress.Spec.TLS {
+		if block.SecretName != "" {
+			secrets = append(secrets, block.SecretName)
+		}
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
 }
 
 func controllerUID(obj client.Object) []string {

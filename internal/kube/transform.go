@@ -10,8 +10,9 @@ import (
 )
 
 // Shrink drops what no reconciler reads before an object reaches a cache, and keeps one copy of the words that
-// thousands of objects share. Who writes a cached object back writes its status or its finalizers only, or a Secret,
-// of which nothing is dropped that the API server does not keep by itself.
+// thousands of objects share. Who writes a cached object back writes its status or its finalizers only, or an object
+// of a kind of which nothing is dropped that the API server does not keep by itself: a Secret, a Certificate, an
+// Ingress, whatever is of the Gateway API.
 func Shrink(object any) (any, error) {
 	accessor, err := meta.Accessor(object)
 	if err != nil {

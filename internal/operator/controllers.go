@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"context"
+
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,6 +20,7 @@ import (
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/source"
 )
 
 // keyringSize is how many keys of requests under way are held in memory at most: about 1 KiB each.
@@ -36,6 +39,8 @@ type parts struct {
 	crls     *crl.CRLs
 	renewals *backend.RenewalInfos
 	solvers  *solver.Solvers
+	routing  *controllers.RoutingReconciler
+	gateways *controllers.GatewayAPI
 	records  *controllers.IssuedRecords
 	revoker  *backend.Revoker
 	approver controllers.Approver
@@ -87,11 +92,19 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	}
 	p.records = &controllers.IssuedRecords{Names: names, Client: p.client, Key: sealKey}
 	p.revoker = &backend.Revoker{Accounts: p.accounts, CRLs: p.crls}
+	p.gateways = &controllers.GatewayAPI{
+		Discovery: clientset.Discovery(), Cache: mgr.GetCache(), Log: mgr.GetLogger().WithName("gateway-api"),
+		Every: options.GatewayAPIEvery, Namespaces: options.Namespaces,
+	}
+	if p.routing, err = p.newRouting(mgr); err != nil {
+		return nil, err
+	}
 	p.solvers = &solver.Solvers{
 		Secrets:  p.secrets,
 		Reach:    namespaced,
 		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
 		Replicas: replicas(mgr.GetClient(), options),
+		Router:   p.routing, HTTPNameservers: options.HTTP01Nameservers, HTTPPort: options.HTTP01Port, Now: options.Now,
 	}
 	return p, mgr.Add(p.secrets)
 }
@@ -107,6 +120,7 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 		func() error { return p.certificates().SetupWithManager(mgr, workers) },
 		func() error { return p.requests().SetupWithManager(mgr, workers) },
 		func() error { return p.orders().SetupWithManager(mgr, workers) },
+		func() error { return p.routing.SetupWithManager(mgr) },
 		func() error { return p.revocations().SetupWithManager(mgr, p.secrets) },
 		func() error { return p.issuedRecords().SetupWithManager(mgr) },
 		func() error {
@@ -115,6 +129,7 @@ func addControllers(mgr ctrl.Manager, p *parts) error {
 			}
 			return p.issuerKinds(mgr.GetRESTMapper()).SetupWithManager(mgr)
 		},
+		func() error { return p.setUpSources(mgr, workers) },
 		func() error { return p.setUpRollouts(mgr) },
 	} {
 		if err := setup(); err != nil {
@@ -156,6 +171,21 @@ func (p *parts) requests() *controllers.CertificateRequestReconciler {
 	}
 }
 
+// newRouting makes the reconciler of routes. Without a Service of the operator's own, or a port that it answers at,
+// nothing can lead to it.
+func (p *parts) newRouting(mgr ctrl.Manager) (*controllers.RoutingReconciler, error) {
+	settings, err := p.options.routing(p.names)
+	if err != nil {
+		return nil, err
+	}
+	return &controllers.RoutingReconciler{
+		Client: p.client, Settings: settings, Gateways: p.gateways,
+		Replicas: func(ctx context.Context) ([]string, error) {
+			return kube.ReadyAddresses(ctx, mgr.GetClient(), settings.OwnNamespace, settings.Service)
+		},
+	}, nil
+}
+
 func (p *parts) revocations() *controllers.RevocationReconciler {
 	return &controllers.RevocationReconciler{Client: p.client, Records: p.records, Revoker: p.revoker, Events: p.events}
 }
@@ -174,9 +204,25 @@ func (p *parts) issuerKinds(mapper meta.RESTMapper) *controllers.IssuerKindsReco
 func (p *parts) orders() *controllers.OrderReconciler {
 	return &controllers.OrderReconciler{
 		Names: p.names, Client: p.client, Secrets: p.secrets, Accounts: p.accounts, Events: p.events, Solvers: p.solvers,
-		Limits: p.limits, RenewalInfos: p.renewals,
+		Routing: p.routing, Limits: p.limits, RenewalInfos: p.renewals,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
+}
+
+// setUpSources makes the controllers of what Certificates are made for. Those of the Gateway API start to work once
+// there is one.
+func (p *parts) setUpSources(mgr ctrl.Manager, workers int) error {
+	sources := &source.Config{
+		Names:         p.names,
+		DefaultIssuer: v1.IssuerRef{Name: p.options.DefaultIssuerName, Kind: p.options.DefaultIssuerKind, Group: p.options.DefaultIssuerGroup},
+		Auto:          p.options.AutoAnnotations, Extra: p.options.ExtraAnnotations, Namespaces: p.options.Namespaces,
+	}
+	if err := controllers.NewIngressReconciler(sources, p.client, p.events).SetupIngresses(mgr, workers); err != nil {
+		return err
+	}
+	return p.gateways.SetupWithManager(mgr, workers,
+		controllers.NewGatewayReconciler(sources, p.client, p.events, p.gateways),
+		controllers.NewListenerSetReconciler(sources, p.client, p.events, p.gateways))
 }
 
 // setUpRollouts makes a controller for each kind of workload that can be restarted, if that is asked for.

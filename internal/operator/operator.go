@@ -14,12 +14,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,10 +31,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/report"
 )
@@ -125,10 +130,10 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (ctrl.Manager, 
 	return mgr, addHealth(mgr)
 }
 
-// Scheme knows our kinds in the group of names.
+// Scheme knows our kinds in the group of names, those of Kubernetes, and those of the Gateway API.
 func Scheme(names api.Names) (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names)} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme(names), acmev1.AddToScheme(names), gatewayv1.Install, gatewayv1beta1.Install} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -161,13 +166,15 @@ func managerOptions(names api.Names, options Options) ctrl.Options {
 // restart of labelled ones needs, and of everything only the namespaces that we work in.
 func cacheOptions(names api.Names, options Options) cache.Options {
 	ofSolver := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: options.HTTP01SolverService})
+	routing := labels.SelectorFromSet(labels.Set{names.Label.HTTP01Solver: "true"})
 	result := cache.Options{
-		DefaultTransform: kube.Shrink,
+		DefaultTransform:         kube.Shrink,
+		DefaultWatchErrorHandler: watchError,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: cachedSecrets(names, options),
-			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
-				options.OwnNamespace: {LabelSelector: ofSolver},
-			}},
+			&corev1.Secret{}:             cachedSecrets(names, options),
+			&discoveryv1.EndpointSlice{}: cachedSlices(options, ofSolver, routing),
+			&corev1.Service{}:            {Label: routing},
+			&corev1.Pod{}:                {Label: routing},
 		},
 	}
 	if options.IssuerKindsConfigMap != "" {
@@ -186,6 +193,26 @@ func cacheOptions(names api.Names, options Options) cache.Options {
 	}
 	result.DefaultNamespaces = inNamespaces(options.Namespaces)
 	return result
+}
+
+// cachedSlices are those of the operator's own Service, and those that lead to it from other namespaces.
+func cachedSlices(options Options, ofSolver, routing labels.Selector) cache.ByObject {
+	result := cache.ByObject{Label: routing, Namespaces: inNamespaces(options.Namespaces)}
+	if result.Namespaces == nil {
+		result.Namespaces = map[string]cache.Config{cache.AllNamespaces: {}}
+	}
+	result.Namespaces[options.OwnNamespace] = cache.Config{LabelSelector: ofSolver}
+	return result
+}
+
+// watchError logs that a watch failed, unless it is of a kind of the Gateway API that is gone: its watch is about to
+// be ended.
+func watchError(ctx context.Context, reflector *toolscache.Reflector, err error) {
+	if apierrors.IsNotFound(err) && controllers.IsGatewayAPI(reflector.TypeDescription()) {
+		ctrl.LoggerFrom(ctx).V(1).Info("a kind of the Gateway API is not served", "type", reflector.TypeDescription())
+		return
+	}
+	toolscache.DefaultWatchErrorHandler(ctx, reflector, err)
 }
 
 // inNamespaces limits a cache, unless there are none: then nothing limits it.

@@ -13,14 +13,19 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certwright/certwright/api"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/reach"
+	"github.com/certwright/certwright/internal/routing"
 )
 
 // Version is stamped at build time.
@@ -47,10 +52,24 @@ type Options struct {
 	DNS01NameserversOnly bool
 	HTTP01SolverAddress  string
 	HTTP01SolverService  string
-	CRLAddress           string
-	CRLBaseURL           string
-	LogFormat            string
-	Verbosity            int
+	// HTTP01Solver is Shared or Pod; HTTP01SolverImage and the resources are those of pods.
+	HTTP01Solver         string
+	HTTP01SolverImage    string
+	HTTP01SolverRequests map[string]string
+	HTTP01SolverLimits   map[string]string
+	HTTP01RuntimeClass   string
+	HTTP01Nameservers    []string
+	// HTTP01Port is where names are asked over HTTP before the CA does: 80, but for specs.
+	HTTP01Port int
+	// DefaultIssuer signs for an Ingress with one of AutoAnnotations; nobody does if its name is empty.
+	DefaultIssuerName, DefaultIssuerKind, DefaultIssuerGroup string
+	AutoAnnotations                                          []string
+	// ExtraAnnotations are keys of annotations that go from a source to its Certificates.
+	ExtraAnnotations []string
+	CRLAddress       string
+	CRLBaseURL       string
+	LogFormat        string
+	Verbosity        int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
 	AllowPrivateAddresses []string
 	// RestartOnRenewal has labelled workloads restarted, in RestartNamespaces, or wherever the operator works if
@@ -60,6 +79,8 @@ type Options struct {
 	RestartNamespaces []string
 	// WrapAPI and WrapCA are set by specs that watch or break the calls to the API server and to CAs.
 	WrapAPI, WrapCA func(http.RoundTripper) http.RoundTripper
+	// GatewayAPIEvery is the time between two looks whether there is a Gateway API, set by specs that cannot wait.
+	GatewayAPIEvery time.Duration
 	// Now is the clock, set by specs that move it.
 	Now func() time.Time
 	// SharedProcess is set by specs that run several operators in one process.
@@ -79,9 +100,14 @@ func Default() Options {
 		MetricsAddress:       ":8080",
 		HealthAddress:        ":8081",
 		HTTP01SolverAddress:  ":8089",
+		HTTP01Solver:         string(v1.SolverShared),
+		HTTP01SolverRequests: map[string]string{"cpu": "10m", "memory": "16Mi"},
+		HTTP01SolverLimits:   map[string]string{"cpu": "100m", "memory": "64Mi"},
 		CRLAddress:           ":8082",
 		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
 		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		AutoAnnotations:      []string{api.AnnotationTLSACME},
+		GatewayAPIEvery:      30 * time.Second,
 		RestartSpread:        5 * time.Minute,
 		LogFormat:            "json",
 		Now:                  time.Now,
@@ -125,11 +151,24 @@ func (o *Options) groups() []group {
 		"signers whose requests are approved automatically: issuers.<group>/<namespace>.<name>, clusterissuers.<group>/<name>, a * for the name, or * for every external issuer (default: all of these); none to approve nothing")
 	certificates.flags.StringSliceVar(&o.CopiedPrefixes, "copied-annotation-prefixes", o.CopiedPrefixes, "annotations that go from a Certificate to its requests: prefixes, * for all, a leading - to leave out")
 
+	sources := newSet("Annotated Ingresses, Gateways and ListenerSets")
+	sources.flags.StringVar(&o.DefaultIssuerName, "default-issuer-name", o.DefaultIssuerName, "issuer for Ingresses that ask for a certificate by one of --auto-certificate-annotations and name no issuer (default: none)")
+	sources.flags.StringVar(&o.DefaultIssuerKind, "default-issuer-kind", o.DefaultIssuerKind, "kind of that issuer (default: Issuer, one in the Ingress's namespace)")
+	sources.flags.StringVar(&o.DefaultIssuerGroup, "default-issuer-group", o.DefaultIssuerGroup, "API group of that issuer (default: that of --api-group)")
+	sources.flags.StringSliceVar(&o.AutoAnnotations, "auto-certificate-annotations", o.AutoAnnotations, `annotations that ask, with the value "true" on an Ingress, for a certificate of the default issuer`)
+	sources.flags.StringSliceVar(&o.ExtraAnnotations, "extra-certificate-annotations", o.ExtraAnnotations, "annotations that go from an Ingress, Gateway or ListenerSet to its Certificates")
+
 	acme := newSet("ACME")
 	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
+	acme.flags.StringVar(&o.HTTP01Solver, "http01-solver", o.HTTP01Solver, "what answers HTTP-01 challenges whose solver does not say: Shared (the operator itself) or Pod (one for each order)")
+	acme.flags.StringVar(&o.HTTP01SolverImage, "http01-solver-image", o.HTTP01SolverImage, "image of the pods that answer HTTP-01 challenges (default: none, and there are no such pods)")
+	acme.flags.StringToStringVar(&o.HTTP01SolverRequests, "http01-solver-requests", o.HTTP01SolverRequests, "resources that are set aside for such a pod")
+	acme.flags.StringToStringVar(&o.HTTP01SolverLimits, "http01-solver-limits", o.HTTP01SolverLimits, "resources that such a pod may use")
+	acme.flags.StringVar(&o.HTTP01RuntimeClass, "http01-solver-runtime-class", o.HTTP01RuntimeClass, "runtime class of such pods (default: the cluster's)")
+	acme.flags.StringSliceVar(&o.HTTP01Nameservers, "http01-nameservers", o.HTTP01Nameservers, "host:port of the resolvers for the names that are asked over HTTP before the CA does (default: those of the system)")
 	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
 		"networks (CIDR) and addresses, comma separated, that the Issuers of namespaces may reach beside public addresses: CAs, name servers of solvers, and those of zones; ClusterIssuers reach what they name (default: none)")
 
@@ -146,7 +185,7 @@ func (o *Options) groups() []group {
 	serving.flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "address of /healthz and /readyz; 0 for none")
 	serving.flags.StringVar(&o.LogFormat, "log-format", o.LogFormat, "json or text")
 	serving.flags.IntVarP(&o.Verbosity, "v", "v", o.Verbosity, "how much to log: 0 for what an administrator wants to know, up to 4")
-	return []group{cluster, certificates, acme, revocation, restarts, serving}
+	return []group{cluster, certificates, sources, acme, revocation, restarts, serving}
 }
 
 // Parse reads the command line. It returns pflag.ErrHelp after it wrote the help to out.
@@ -193,14 +232,36 @@ func (o *Options) complete() error {
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		return fmt.Errorf("--log-format %q is unknown: write json or text", o.LogFormat)
 	}
-	return errors.Join(o.checkACME(), o.checkCRL(), o.checkRestarts(), o.checkIssuerKinds())
+	return errors.Join(o.checkACME(), o.checkCRL(), o.checkRestarts(), o.checkIssuerKinds(), o.checkSources())
+}
+
+func (o *Options) checkSources() error {
+	for flag, keys := range map[string][]string{"auto-certificate-annotations": o.AutoAnnotations, "extra-certificate-annotations": o.ExtraAnnotations} {
+		for _, key := range keys {
+			if problems := validation.IsQualifiedName(strings.ToLower(key)); len(problems) > 0 {
+				return fmt.Errorf("--%s %q cannot be the key of an annotation: %s", flag, key, problems[0])
+			}
+			if flag == "extra-certificate-annotations" && (strings.HasPrefix(key, o.APIGroup+"/") || strings.HasPrefix(key, "acme."+o.APIGroup+"/")) {
+				return fmt.Errorf("--%s %q is one of the operator's own, which are read anyway: leave it out", flag, key)
+			}
+		}
+	}
+	if o.DefaultIssuerName == "" && (o.DefaultIssuerKind != "" || o.DefaultIssuerGroup != "") {
+		return fmt.Errorf("--default-issuer-kind and --default-issuer-group need --default-issuer-name")
+	}
+	return nil
 }
 
 func (o *Options) checkACME() error {
-	for _, nameserver := range o.DNS01Nameservers {
-		if _, _, err := net.SplitHostPort(nameserver); err != nil {
-			return fmt.Errorf("--dns01-recursive-nameservers %q: write host:port, such as 9.9.9.9:53", nameserver)
+	for flag, nameservers := range map[string][]string{"dns01-recursive-nameservers": o.DNS01Nameservers, "http01-nameservers": o.HTTP01Nameservers} {
+		for _, nameserver := range nameservers {
+			if _, _, err := net.SplitHostPort(nameserver); err != nil {
+				return fmt.Errorf("--%s %q: write host:port, such as 9.9.9.9:53", flag, nameserver)
+			}
 		}
+	}
+	if _, err := o.routing(api.Names{}); err != nil {
+		return err
 	}
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
@@ -216,6 +277,50 @@ func (o *Options) reach() (reach.Policy, error) {
 		return reach.Policy{}, fmt.Errorf("--allow-private-addresses: %w", err)
 	}
 	return reach.Policy{Allowed: networks}, nil
+}
+
+// routing is what is set about the routes to HTTP-01 answers.
+func (o *Options) routing(names api.Names) (routing.Settings, error) {
+	settings := routing.Settings{
+		Names: names, Default: v1.SolverMode(o.HTTP01Solver), OwnNamespace: o.OwnNamespace,
+		Image: o.HTTP01SolverImage, RuntimeClass: o.HTTP01RuntimeClass,
+	}
+	if settings.Default != v1.SolverShared && settings.Default != v1.SolverPod {
+		return settings, fmt.Errorf("--http01-solver %q is unknown: write Shared or Pod", o.HTTP01Solver)
+	}
+	if settings.Default == v1.SolverPod && o.HTTP01SolverImage == "" {
+		return settings, fmt.Errorf("--http01-solver=Pod needs --http01-solver-image")
+	}
+	var err error
+	if settings.Requests, err = resources("http01-solver-requests", o.HTTP01SolverRequests); err != nil {
+		return settings, err
+	}
+	if settings.Limits, err = resources("http01-solver-limits", o.HTTP01SolverLimits); err != nil {
+		return settings, err
+	}
+	_, port, err := net.SplitHostPort(o.HTTP01SolverAddress)
+	if err != nil {
+		// Nothing answers here, so that nothing can lead here.
+		return settings, nil //nolint:nilerr // 0 stands for no address
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return settings, fmt.Errorf("--http01-solver-bind-address %q: write host:port with a number for the port", o.HTTP01SolverAddress)
+	}
+	settings.Service, settings.Port = o.HTTP01SolverService, int32(number)
+	return settings, nil
+}
+
+func resources(flag string, from map[string]string) (corev1.ResourceList, error) {
+	result := corev1.ResourceList{}
+	for name, text := range from {
+		quantity, err := resource.ParseQuantity(text)
+		if err != nil {
+			return nil, fmt.Errorf("--%s %s=%s: write quantities of Kubernetes, such as cpu=10m,memory=16Mi", flag, name, text)
+		}
+		result[corev1.ResourceName(name)] = quantity
+	}
+	return result, nil
 }
 
 func (o *Options) checkRestarts() error {

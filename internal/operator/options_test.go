@@ -69,8 +69,26 @@ func TestRestartOptions(t *testing.T) {
 			t.Errorf("%s: error %q, want %q", arguments, got, want)
 		}
 		// Without the flag, nothing is watched that needs a right of its own.
-		if err == nil && len(cacheOptions(api.DefaultNames(), options).ByObject) != map[bool]int{false: 2, true: 5}[options.RestartOnRenewal] {
+		if err == nil && len(cacheOptions(api.DefaultNames(), options).ByObject) != map[bool]int{false: 4, true: 7}[options.RestartOnRenewal] {
 			t.Errorf("%s: wrong caches", arguments)
+		}
+	}
+}
+
+func TestSolverOptions(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"": "",
+		"--http01-solver=Pod --http01-solver-image=solver:1":            "",
+		"--http01-solver=Pod":                                           "--http01-solver=Pod needs --http01-solver-image",
+		"--http01-solver=Daemon":                                        `--http01-solver "Daemon" is unknown: write Shared or Pod`,
+		"--http01-solver-requests=cpu=lots":                             "--http01-solver-requests cpu=lots: write quantities of Kubernetes, such as cpu=10m,memory=16Mi",
+		"--http01-nameservers=9.9.9.9":                                  `--http01-nameservers "9.9.9.9": write host:port, such as 9.9.9.9:53`,
+		"--http01-solver-service=solver --http01-solver-bind-address=0": "",
+		"--http01-solver-bind-address=:http":                            `--http01-solver-bind-address ":http": write host:port with a number for the port`,
+	} {
+		_, err := Parse(strings.Fields(arguments), io.Discard)
+		if got := message(err); got != want {
+			t.Errorf("%s: error %q, want %q", arguments, got, want)
 		}
 	}
 }
@@ -80,4 +98,24 @@ func message(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+func TestSourceOptions(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"--default-issuer-name=a --default-issuer-kind=ClusterIssuer --default-issuer-group=example.com":   "",
+		"--auto-certificate-annotations=example.com/a,b --extra-certificate-annotations=example.com/Owner": "",
+		"--default-issuer-kind=ClusterIssuer":                                      "--default-issuer-kind and --default-issuer-group need --default-issuer-name",
+		"--extra-certificate-annotations=certwright.dev/issuer-name":               `--extra-certificate-annotations "certwright.dev/issuer-name" is one of the operator's own, which are read anyway: leave it out`,
+		"--extra-certificate-annotations=acme.certwright.dev/a":                    `--extra-certificate-annotations "acme.certwright.dev/a" is one of the operator's own, which are read anyway: leave it out`,
+		"--extra-certificate-annotations=certwright.dev/a --api-group=example.com": "",
+	} {
+		if _, err := Parse(strings.Fields(arguments), io.Discard); message(err) != want {
+			t.Errorf("%s: error %q, want %q", arguments, message(err), want)
+		}
+	}
+	for _, arguments := range []string{"--auto-certificate-annotations=/a", "--extra-certificate-annotations=a/b/c"} {
+		if _, err := Parse([]string{arguments}, io.Discard); err == nil || !strings.Contains(err.Error(), "cannot be the key of an annotation") {
+			t.Errorf("%s: %v", arguments, err)
+		}
+	}
 }

@@ -91,6 +91,11 @@ func (e Events) ListReplaced(issuer runtime.Object, message string) {
 	e.Recorder.Eventf(issuer, nil, corev1.EventTypeWarning, "RevocationListReplaced", "KeepRevocationList", "%s", bounded(message))
 }
 
+// FallsBackToPods tells that a pod answers challenges that the operator was to answer itself.
+func (e Events) FallsBackToPods(order runtime.Object, message string) {
+	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "FallsBackToPods", "Present", "%s", bounded(message))
+}
+
 // LeftOver tells that something outside the cluster could not be taken away.
 func (e Events) LeftOver(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
@@ -120,6 +125,22 @@ func (e Events) RecordPutBack(workload runtime.Object, annotation string) {
 	e.Recorder.Eventf(workload, nil, corev1.EventTypeNormal, "AnnotationPutBack", "Note",
 		"Annotation %q was changed by something else and is written again, this once: unless this was a rollback, keep it out of what you apply",
 		annotation)
+}
+
+// SourceWrote tells that a Certificate was made, changed or deleted for an Ingress, Gateway or ListenerSet. verb is
+// Create, Update or Delete.
+func (e Events) SourceWrote(source, certificate runtime.Object, verb, name string) {
+	past := map[string]string{"Create": "made", "Update": "changed", "Delete": "deleted: it is not asked for any more, and its Secret stays"}[verb]
+	e.Recorder.Eventf(source, certificate, corev1.EventTypeNormal, verb+"Certificate", verb, "Certificate %q was %s", name, past)
+}
+
+// SourceTold tells something about an Ingress, Gateway or ListenerSet; a warning asks for an edit.
+func (e Events) SourceTold(source runtime.Object, reason, message string, warning bool) {
+	kind := corev1.EventTypeNormal
+	if warning {
+		kind = corev1.EventTypeWarning
+	}
+	e.Recorder.Eventf(source, nil, kind, reason, "ReadSource", "%s", bounded(message))
 }
 
 func quoted(names []string) string {

@@ -26,6 +26,8 @@ import (
 
 // Challenge is one answer to give.
 type Challenge struct {
+	// Order is the Order that the challenge is of.
+	Order *acmev1.Order
 	// Owner is the Order, woken when a Secret that the solver names changes.
 	Owner kube.Owner
 	// Identifier is the name, without "*.".
@@ -51,6 +53,15 @@ type Solvers struct {
 	Reach reach.Policy
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
+	// Router knows the routes that lead to HTTP-01 answers, nil if none are made.
+	Router Router
+	// HTTPNameservers are the resolvers (host:port) for the names that are asked as a CA would; those of the system if
+	// there are none.
+	HTTPNameservers []string
+	// HTTPPort is where names are asked over HTTP, 80 if it is zero.
+	HTTPPort int
+	// Now is the clock.
+	Now func() time.Time
 }
 
 // Present puts an answer in place. Over HTTP there is nothing to do: every replica answers from its
@@ -66,8 +77,8 @@ func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 	return transient("PresentError", provider.Present(ctx, record))
 }
 
-// Check is nil when the answer can be seen: by asking each replica at its own address, or every
-// server of the zone.
+// Check is nil when the answer can be seen: by asking what answers at its own address, and then the route that leads
+// there; or every server of the zone.
 func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
 	if challenge.Progress.Type == acmev1.DNS01 {
 		_, record, err := s.dns(challenge)
@@ -76,14 +87,17 @@ func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
 		}
 		return s.resolver(challenge).Check(ctx, record)
 	}
-	return s.checkReplicas(ctx, challenge)
+	if err := s.checkServers(ctx, challenge); err != nil || s.Router == nil || challenge.Progress.AnsweredBy == "" {
+		return err
+	}
+	return s.checkRoute(ctx, challenge)
 }
 
 // replicaTimeout bounds the question to one replica, so that one that hangs does not speak for all.
 const replicaTimeout = 5 * time.Second
 
-func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge) error {
-	replicas, err := s.Replicas(ctx)
+func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all func(context.Context) ([]string, error)) error {
+	replicas, err := all(ctx)
 	if err != nil {
 		return fmt.Errorf("finding the replicas that answer: %w", err)
 	}

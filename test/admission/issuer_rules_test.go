@@ -138,6 +138,18 @@ var issuerRules = []rule{
 		accepted: ingress(`name: a`),
 		refused:  ingress(`name: a, ingressClassName: nginx`),
 	}, {
+		name: "has a template for pods only", field: "spec.acme.solvers[].http01.ingress", message: "a podTemplate is for pods",
+		accepted: ingress(`podTemplate: {}, solver: Pod`),
+		refused:  ingress(`podTemplate: {}, solver: Shared`),
+	}, {
+		name: "has a template for pods behind a route only", field: "spec.acme.solvers[].http01.gatewayHTTPRoute", message: "a podTemplate is for pods",
+		accepted: solver(`http01: {gatewayHTTPRoute: {podTemplate: {}}}`),
+		refused:  solver(`http01: {gatewayHTTPRoute: {podTemplate: {}, solver: Shared}}`),
+	}, {
+		name: "knows what can answer", field: "spec.acme.solvers[].http01.ingress.solver", message: "supported values",
+		accepted: ingress(`solver: Shared`),
+		refused:  ingress(`solver: Daemon`),
+	}, {
 		name: "knows two types of Services", field: "spec.acme.solvers[].http01.ingress.serviceType", message: "supported values",
 		accepted: ingress(`serviceType: ClusterIP`),
 		refused:  ingress(`serviceType: LoadBalancer`),

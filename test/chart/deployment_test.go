@@ -51,6 +51,8 @@ var _ = Describe("the Deployment", func() {
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
 			"--set=restartOnRenewal.enabled=true,restartOnRenewal.spread=20m", "--set=restartOnRenewal.namespaces={b}",
 			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}", "--set=crl.baseURL=http://crl.example.com/lists",
+			"--set=ingressShim.defaultIssuerName=everyone,ingressShim.defaultIssuerKind=ClusterIssuer,ingressShim.defaultIssuerGroup=example.com",
+			"--set=ingressShim.extraCertificateAnnotations={example.com/a,example.com/b}",
 			"--set=logLevel=3", "--set=logFormat=text", "--set=extraArgs={--concurrent-reconciles=3}"))
 		Expect(options).To(MatchFields(IgnoreExtras, Fields{
 			"APIGroup":                 Equal("cert-manager.io"),
@@ -65,6 +67,10 @@ var _ = Describe("the Deployment", func() {
 			"RestartOnRenewal":         BeTrue(),
 			"RestartSpread":            Equal(20 * time.Minute),
 			"RestartNamespaces":        Equal([]string{"b"}),
+			"DefaultIssuerName":        Equal("everyone"),
+			"DefaultIssuerKind":        Equal("ClusterIssuer"),
+			"DefaultIssuerGroup":       Equal("example.com"),
+			"ExtraAnnotations":         Equal([]string{"example.com/a", "example.com/b"}),
 			"CRLBaseURL":               Equal("http://crl.example.com/lists"),
 			"Verbosity":                Equal(3),
 			"LogFormat":                Equal("text"),

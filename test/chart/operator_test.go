@@ -15,9 +15,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -262,6 +265,57 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 			}
 		}
 	}, eachRelease())
+
+	DescribeTable("makes Certificates for annotated Ingresses and Gateways", func(ctx SpecContext, r *release, other string) {
+		Expect(controlPlane.InstallGatewayAPI("gateways", "httproutes", "listenersets", "referencegrants")).To(Succeed())
+		r.run(ctx, func(options *operator.Options) { options.GatewayAPIEvery = 100 * time.Millisecond })
+		c := r.admin()
+		annotations := map[string]string{r.names.Annotation.ClusterIssuer: "any"}
+		web := &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "annotated", Annotations: annotations},
+			Spec: networkingv1.IngressSpec{
+				DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+				TLS:            []networkingv1.IngressTLS{{SecretName: "ingress-tls", Hosts: []string{"ingress.example.test"}}},
+			},
+		}
+		host, there := gatewayv1.Hostname("gateway.example.test"), gatewayv1.Namespace(other)
+		edge := &gatewayv1.Gateway{
+			ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "annotated", Annotations: annotations},
+			Spec: gatewayv1.GatewaySpec{GatewayClassName: "any", Listeners: []gatewayv1.Listener{{
+				Name: "web", Port: 443, Protocol: gatewayv1.HTTPSProtocolType, Hostname: &host,
+				TLS: &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "gateway-tls"}, {Name: "granted-tls", Namespace: &there}}},
+			}}},
+		}
+		grant := &gatewayv1.ReferenceGrant{
+			ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: r.name},
+			Spec: gatewayv1.ReferenceGrantSpec{
+				From: []gatewayv1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "Gateway", Namespace: gatewayv1.Namespace(r.work)}},
+				To:   []gatewayv1.ReferenceGrantTo{{Kind: "Secret"}},
+			},
+		}
+		names := []types.NamespacedName{{Namespace: r.work, Name: "ingress-tls"}, {Namespace: r.work, Name: "gateway-tls"}, {Namespace: other, Name: "granted-tls"}}
+		for _, object := range []client.Object{web, grant, edge} {
+			Expect(c.Create(ctx, object)).To(Succeed())
+		}
+		for _, name := range names {
+			Eventually(func() error { return c.Get(ctx, name, &v1.Certificate{}) }).Should(Succeed())
+		}
+		web.Annotations[r.names.Annotation.Duration] = "100h"
+		Expect(c.Update(ctx, web)).To(Succeed())
+		Eventually(func(g Gomega) {
+			crt := &v1.Certificate{}
+			g.Expect(c.Get(ctx, names[0], crt)).To(Succeed())
+			g.Expect(crt.Spec.Duration).NotTo(BeNil())
+		}).Should(Succeed())
+		Expect(c.Delete(ctx, edge)).To(Succeed())
+		web.Spec.TLS = nil
+		Expect(c.Update(ctx, web)).To(Succeed())
+		for _, name := range []types.NamespacedName{names[0], names[2]} {
+			Eventually(func() bool { return apierrors.IsNotFound(c.Get(ctx, name, &v1.Certificate{})) }).Should(BeTrue())
+		}
+		// Nothing collects garbage here.
+		Expect(c.Delete(ctx, &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: r.work, Name: "gateway-tls"}})).To(Succeed())
+	}, Entry(releases[1].title, releases[1], "kube-public"), Entry(releases[2].title, releases[2], "tenant-b"))
 
 	It("orders from an ACME CA, and takes away what it needed for that", func(ctx SpecContext) {
 		const (

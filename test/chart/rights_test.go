@@ -77,7 +77,12 @@ func (r *release) needed() []right {
 		}
 	}
 	return append(rights,
-		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"patch"}, read...)},
+		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"create", "update", "patch", "delete"}, read...)},
+		right{namespace: r.work, group: "networking.k8s.io", resource: "ingresses", verbs: []string{"list", "watch"}},
+		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "gateways", verbs: read},
+		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "listenersets", verbs: read},
+		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: []string{"list", "watch"}},
+		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"list", "watch"}},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", verbs: read},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", subresource: "status", verbs: []string{"update"}},
 		right{namespace: r.work, group: ours, resource: "certificates", subresource: "status", verbs: []string{"update"}},
@@ -98,6 +103,7 @@ func (r *release) needed() []right {
 func (r *release) neededAnywhere() []right {
 	return []right{
 		{group: r.names.Group, resource: "clusterissuers", verbs: read},
+		{resource: "namespaces", verbs: []string{"list", "watch"}},
 		{group: r.names.Group, resource: "clusterissuers", subresource: "status", verbs: []string{"update"}},
 		{group: r.names.Group, resource: "signers", name: "issuers." + r.names.Group + "/*", verbs: []string{"approve"}},
 		{namespace: "default", group: "events.k8s.io", resource: "events", verbs: []string{"create", "patch"}},
@@ -124,7 +130,12 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, group: "apps", resource: "replicasets", verbs: anything},
 			right{namespace: namespace, group: rbacv1.GroupName, resource: "rolebindings", verbs: append([]string{"bind", "escalate"}, anything...)},
 			right{namespace: namespace, group: r.names.Group, resource: "issuers", verbs: write},
-			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: []string{"create", "update", "delete", "deletecollection"}},
+			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: []string{"deletecollection"}},
+			right{namespace: namespace, group: "networking.k8s.io", resource: "ingresses", verbs: write},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "gateways", verbs: write},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "listenersets", verbs: write},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: write},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificaterevocations", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificaterequests", verbs: []string{"update", "patch", "deletecollection"}},
 			right{namespace: namespace, group: r.names.ACMEGroup, resource: "orders", verbs: []string{"patch", "delete", "deletecollection"}},
@@ -149,7 +160,7 @@ func (r *release) withheld() []right {
 		right{group: "admissionregistration.k8s.io", resource: "validatingadmissionpolicies", verbs: write},
 		right{group: "apiextensions.k8s.io", resource: "customresourcedefinitions", verbs: write},
 		right{resource: "nodes", verbs: anything},
-		right{resource: "namespaces", verbs: anything},
+		right{resource: "namespaces", verbs: write},
 		right{resource: "users", verbs: []string{"impersonate"}},
 		right{namespace: r.work, group: "discovery.k8s.io", resource: "endpointslices", verbs: anything},
 	)

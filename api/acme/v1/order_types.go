@@ -271,6 +271,11 @@ type ChallengeProgress struct {
 	// +optional
 	Solver *certv1.ACMESolver `json:"solver,omitempty"`
 
+	// AnsweredBy says what answers an HTTP-01 challenge behind its route: Shared (the operator) or Pod (one of the
+	// order's own). It is empty where the operator makes no route.
+	// +optional
+	AnsweredBy certv1.SolverMode `json:"answeredBy,omitempty"`
+
 	// State is the challenge's state last seen at the CA.
 	// +optional
 	State State `json:"state,omitempty"`

@@ -42,6 +42,24 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- define "certwright.solverImage" -}}
+{{- $image := .Values.http01Solver.pods.image -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A map as a flag takes it: a=1,b=2. */ -}}
+{{- define "certwright.pairs" -}}
+{{- $pairs := list -}}
+{{- range $name, $value := . -}}
+{{- $pairs = append $pairs (printf "%s=%v" $name $value) -}}
+{{- end -}}
+{{- join "," $pairs -}}
+{{- end -}}
+
 {{- /* What the URLs of revocation lists begin with. */ -}}
 {{- define "certwright.crlBaseURL" -}}
 {{- default (printf "http://%s-crl.%s.svc" (include "certwright.fullname" .) .Release.Namespace) .Values.crl.baseURL -}}

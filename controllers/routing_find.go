@@ -1,0 +1,168 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/routing"
+	"github.com/certwright/certwright/internal/solver"
+)
+
+// Mode says what answers the challenges of a solver, or why nothing can. It is empty where no routes are made, because
+// the operator does not know where it is reached itself.
+func (r *RoutingReconciler) Mode(order *acmev1.Order, chosen *v1.ACMESolver) (v1.SolverMode, error) {
+	mode := routing.Mode(chosen, r.Settings.Default)
+	if mode == v1.SolverShared && (r.Settings.Service == "" || r.prefersPods(order, chosen)) {
+		if r.Settings.Service != "" && r.Settings.Image != "" {
+			return v1.SolverPod, nil
+		}
+		return "", nil
+	}
+	if mode == v1.SolverPod && r.Settings.Image == "" {
+		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver,
+			"the solver wants a pod to answer, and the operator has no image for it: start it with --http01-solver-image, or let the solver be Shared")
+	}
+	_, err := routing.WayOf(r.Settings.Names, order, chosen)
+	if err != nil {
+		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
+	}
+	return mode, nil
+}
+
+// answer is the answer of an Order that a challenge is.
+func (r *RoutingReconciler) answer(challenge solver.Challenge) (routing.Answer, bool) {
+	for _, answer := range routing.Answers(r.Settings.Names, challenge.Order) {
+		if answer.Token == challenge.Progress.Token {
+			return answer, true
+		}
+	}
+	return routing.Answer{}, false
+}
+
+// Servers implements solver.Router: the operator's own replicas, or the pod of the order.
+func (r *RoutingReconciler) Servers(ctx context.Context, challenge solver.Challenge) ([]string, error) {
+	if challenge.Progress.AnsweredBy != v1.SolverPod {
+		return nil, nil
+	}
+	pod := &corev1.Pod{}
+	name := types.NamespacedName{Namespace: challenge.Order.Namespace, Name: routing.PodName(challenge.Order)}
+	if err := r.Client.Cached.Get(ctx, name, pod); err != nil {
+		return nil, r.missing(challenge, fmt.Sprintf("Pod %q", name.Name), err)
+	}
+	if problem := routing.PodProblem(pod); problem != "" {
+		return nil, fmt.Errorf("waiting for Pod %q: %s", name.Name, problem)
+	}
+	return []string{net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(routing.PodPort))}, nil
+}
+
+// missing says why something that the routes need is not there.
+func (r *RoutingReconciler) missing(challenge solver.Challenge, what string, err error) error {
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	if problem := r.problem(challenge.Order.Namespace); problem != nil {
+		return fmt.Errorf("%s is not there: %w", what, problem)
+	}
+	return fmt.Errorf("%s is being made", what)
+}
+
+// Route implements solver.Router.
+func (r *RoutingReconciler) Route(ctx context.Context, challenge solver.Challenge) (solver.Route, error) {
+	answer, known := r.answer(challenge)
+	if !known {
+		return solver.Route{}, fmt.Errorf("the challenge has no route")
+	}
+	if answer.Way.Ingress != nil {
+		return r.throughIngress(ctx, challenge, answer)
+	}
+	return r.throughGateway(ctx, challenge, answer)
+}
+
+func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
+	var ingresses networkingv1.IngressList
+	if err := r.Client.Cached.List(ctx, &ingresses, client.InNamespace(challenge.Order.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return solver.Route{}, err
+	}
+	named := false
+	for i := range ingresses.Items {
+		ingress := &ingresses.Items[i]
+		ours := ingress.Labels[r.Settings.Names.Label.HTTP01Solver] == "true"
+		if answer.Way.Edits() == ours || answer.Way.Edits() && ingress.Name != answer.Way.Ingress.Name {
+			continue
+		}
+		named = named || answer.Way.Edits()
+		if routing.Leads(ingress, answer) {
+			return solver.Route{Name: fmt.Sprintf("Ingress %q", ingress.Name), Addresses: routing.IngressAddresses(ingress)}, nil
+		}
+	}
+	if answer.Way.Edits() && !named {
+		return solver.Route{}, fmt.Errorf("there is no Ingress %q, which the challenge's path is to be added to", answer.Way.Ingress.Name)
+	}
+	return solver.Route{}, r.missing(challenge, "the path in an Ingress", nil)
+}
+
+func (r *RoutingReconciler) throughGateway(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
+	if !r.Gateways.serves(httpRoutes) {
+		return solver.Route{}, fmt.Errorf("the cluster does not serve HTTPRoutes: install the CRDs of the Gateway API")
+	}
+	var routes gatewayv1.HTTPRouteList
+	if err := r.Client.Cached.List(ctx, &routes, client.InNamespace(challenge.Order.Namespace), r.ours(), client.UnsafeDisableDeepCopy); err != nil {
+		return solver.Route{}, r.missing(challenge, "the HTTPRoute", nil)
+	}
+	for i := range routes.Items {
+		route := &routes.Items[i]
+		if !routing.LeadsRoute(route, answer) {
+			continue
+		}
+		result := solver.Route{Name: fmt.Sprintf("HTTPRoute %q", route.Name)}
+		if refusal := routing.Refusal(route); refusal != "" {
+			return result, fmt.Errorf("%s: %s", result.Name, refusal)
+		}
+		var problems []string
+		for _, parent := range route.Spec.ParentRefs {
+			addresses, problem := r.gateway(ctx, route, parent, answer.Host)
+			result.Addresses = append(result.Addresses, addresses...)
+			if problem != "" {
+				problems = append(problems, problem)
+			}
+		}
+		if len(result.Addresses) == 0 && len(problems) > 0 {
+			return result, fmt.Errorf("%s: %s", result.Name, strings.Join(problems, "; "))
+		}
+		return result, nil
+	}
+	return solver.Route{}, r.missing(challenge, "the HTTPRoute", nil)
+}
+
+// gateway is where a parent of a route is reached by a CA, and why it is not.
+func (r *RoutingReconciler) gateway(ctx context.Context, route *gatewayv1.HTTPRoute, parent gatewayv1.ParentReference, host string) ([]string, string) {
+	if parent.Kind != nil && *parent.Kind != "Gateway" {
+		// Another kind of parent says itself, in the route's status, what it does not carry.
+		return nil, ""
+	}
+	name := types.NamespacedName{Namespace: route.Namespace, Name: string(parent.Name)}
+	if parent.Namespace != nil {
+		name.Namespace = string(*parent.Namespace)
+	}
+	gateway := &gatewayv1.Gateway{}
+	if err := r.Client.Cached.Get(ctx, name, gateway); err != nil {
+		return nil, fmt.Sprintf("Gateway %q cannot be read: %v", name, err)
+	}
+	if problem := routing.ListenerProblem(gateway, parent, host); problem != "" {
+		return nil, problem
+	}
+	return routing.GatewayAddresses(gateway), ""
+}

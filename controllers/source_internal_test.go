@@ -1,0 +1,37 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certwright/certwright/internal/source"
+)
+
+// A message is told when it is new, and again only after it was not so for a while.
+func TestToldOnce(t *testing.T) {
+	name, other := types.NamespacedName{Name: "web"}, types.NamespacedName{Name: "other"}
+	a, b := source.Told{Reason: "A"}, source.Told{Reason: "B"}
+	var memory toldMemory
+	for i, step := range []struct {
+		name      types.NamespacedName
+		now, news []source.Told
+	}{
+		{name, []source.Told{a}, []source.Told{a}},
+		{name, []source.Told{a}, nil},
+		{other, []source.Told{a}, []source.Told{a}},
+		{name, []source.Told{b, a}, []source.Told{b}},
+		{name, nil, nil},
+		{name, []source.Told{a}, []source.Told{a}},
+	} {
+		if got := memory.news(step.name, step.now); len(got)+len(step.news) > 0 && !cmp.Equal(got, step.news) {
+			t.Errorf("step %d: told %+v, want %+v", i, got, step.news)
+		}
+	}
+	memory.forget(name)
+	memory.forget(other)
+	if len(memory.byName) > 0 {
+		t.Errorf("remembered for nothing: %+v", memory.byName)
+	}
+}

@@ -1,0 +1,97 @@
+package routing
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// compare plans the way from what there is to what there should be. Pods never change: a new challenge is another order's.
+func (s State) compare(desired []Object, plan *Plan) {
+	existing := map[string]Object{}
+	for _, object := range s.existing() {
+		existing[identity(object)] = object
+	}
+	for _, want := range desired {
+		have := existing[identity(want)]
+		delete(existing, identity(want))
+		switch {
+		case have == nil:
+			plan.Create = append(plan.Create, want)
+		case isSpent(have):
+			plan.Delete = append(plan.Delete, have)
+		case have != want:
+			if changed := adjusted(have, want); changed != nil {
+				plan.Update = append(plan.Update, changed)
+			}
+		}
+	}
+	for _, object := range s.existing() {
+		if _, left := existing[identity(object)]; left && object.GetDeletionTimestamp() == nil {
+			plan.Delete = append(plan.Delete, object)
+		}
+	}
+}
+
+func (s State) existing() []Object {
+	var result []Object
+	for _, ingress := range s.Ingresses {
+		if s.isOurs(ingress) {
+			result = append(result, ingress)
+		}
+	}
+	for _, route := range s.HTTPRoutes {
+		result = append(result, route)
+	}
+	return append(result, s.Others...)
+}
+
+func identity(object Object) string {
+	return fmt.Sprintf("%T/%s/%s", object, object.GetNamespace(), object.GetName())
+}
+
+// isSpent says whether an object will not do any more what it is there for, such as a pod that was evicted.
+func isSpent(object Object) bool {
+	pod, ok := object.(*corev1.Pod)
+	return ok && pod.Status.Phase == corev1.PodFailed && pod.DeletionTimestamp == nil
+}
+
+// adjusted is an object with what is wanted of it, nil if it has that already. What the API server or others added
+// stays.
+func adjusted(have, want Object) Object {
+	result, ok := have.DeepCopyObject().(Object)
+	if !ok {
+		return nil
+	}
+	result.SetLabels(merged(have.GetLabels(), want.GetLabels()))
+	result.SetAnnotations(merged(have.GetAnnotations(), want.GetAnnotations()))
+	switch want := want.(type) {
+	case *networkingv1.Ingress:
+		have, ok := result.(*networkingv1.Ingress)
+		if !ok {
+			return nil
+		}
+		have.Spec.Rules = want.Spec.Rules
+		if want.Spec.IngressClassName != nil {
+			have.Spec.IngressClassName = want.Spec.IngressClassName
+		}
+	case *gatewayv1.HTTPRoute:
+		if have, ok := result.(*gatewayv1.HTTPRoute); ok {
+			have.Spec.ParentRefs, have.Spec.Hostnames, have.Spec.Rules = want.Spec.ParentRefs, want.Spec.Hostnames, want.Spec.Rules
+		}
+	case *discoveryv1.EndpointSlice:
+		if have, ok := result.(*discoveryv1.EndpointSlice); ok {
+			have.Endpoints, have.Ports = want.Endpoints, want.Ports
+		}
+	case *corev1.Service, *corev1.Pod:
+		return nil
+	}
+	if equality.Semantic.DeepEqual(have, result) {
+		return nil
+	}
+	return result
+}

@@ -1,0 +1,144 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Leads says whether an Ingress leads to an answer.
+func Leads(ingress *networkingv1.Ingress, answer Answer) bool {
+	for _, rule := range ingress.Spec.Rules {
+		if rule.Host != answer.routeHost() || rule.HTTP == nil {
+			continue
+		}
+		if slices.ContainsFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool {
+			return path.Path == answer.path() || path.Path == wellKnown
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// LeadsRoute says whether an HTTPRoute of ours leads to an answer.
+func LeadsRoute(route *gatewayv1.HTTPRoute, answer Answer) bool {
+	if !slices.Contains(routeHosts(route), answer.routeHost()) && len(route.Spec.Hostnames) > 0 {
+		return false
+	}
+	for _, rule := range route.Spec.Rules {
+		for _, match := range rule.Matches {
+			if match.Path != nil && match.Path.Value != nil && (*match.Path.Value == answer.path() || *match.Path.Value == wellKnown) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// IngressAddresses are where an Ingress is reached, as its controller says.
+func IngressAddresses(ingress *networkingv1.Ingress) []string {
+	var addresses []string
+	for _, point := range ingress.Status.LoadBalancer.Ingress {
+		if point.IP != "" {
+			addresses = append(addresses, point.IP)
+		} else if point.Hostname != "" {
+			addresses = append(addresses, point.Hostname)
+		}
+	}
+	return addresses
+}
+
+// GatewayAddresses are where a Gateway is reached, as its controller says.
+func GatewayAddresses(gateway *gatewayv1.Gateway) []string {
+	var addresses []string
+	for _, address := range gateway.Status.Addresses {
+		addresses = append(addresses, address.Value)
+	}
+	return addresses
+}
+
+// Refusal says why the parents of an HTTPRoute do not carry it, in their controllers' words; it is empty as long as one
+// of them does, or none has said anything.
+func Refusal(route *gatewayv1.HTTPRoute) string {
+	var refusals []string
+	for _, parent := range route.Status.Parents {
+		refusal := ""
+		for _, condition := range parent.Conditions {
+			wanted := condition.Type == string(gatewayv1.RouteConditionAccepted) || condition.Type == string(gatewayv1.RouteConditionResolvedRefs)
+			if wanted && condition.Status == metav1.ConditionFalse {
+				refusal = fmt.Sprintf("%s does not carry it: %s: %s", parentText(parent.ParentRef), condition.Reason, condition.Message)
+			}
+		}
+		if refusal == "" {
+			return ""
+		}
+		refusals = append(refusals, refusal)
+	}
+	return strings.Join(refusals, "; ")
+}
+
+func parentText(parent gatewayv1.ParentReference) string {
+	text := fmt.Sprintf("%s %q", deref(parent.Kind, "Gateway"), parent.Name)
+	if parent.SectionName != nil {
+		text = fmt.Sprintf("listener %q of %s", *parent.SectionName, text)
+	}
+	return text
+}
+
+// ListenerProblem says why a Gateway cannot answer a CA at a host: the CA asks in plain HTTP at port 80. section and
+// port narrow the listeners down as a parent reference does. It is empty if one can.
+func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
+	var seen []string
+	for _, listener := range gateway.Spec.Listeners {
+		if parent.SectionName != nil && *parent.SectionName != listener.Name || parent.Port != nil && *parent.Port != listener.Port {
+			continue
+		}
+		switch {
+		case listener.Protocol != gatewayv1.HTTPProtocolType:
+			seen = append(seen, fmt.Sprintf("%q speaks %s", listener.Name, listener.Protocol))
+		case !admits(listener.Hostname, host):
+			seen = append(seen, fmt.Sprintf("%q is for %s", listener.Name, *listener.Hostname))
+		default:
+			return ""
+		}
+	}
+	if len(seen) == 0 {
+		return fmt.Sprintf("Gateway %q has no listener that the solver's parentRefs mean", gateway.Name)
+	}
+	return fmt.Sprintf("Gateway %q has no listener that speaks plain HTTP for %s: %s", gateway.Name, host, strings.Join(seen, ", "))
+}
+
+// admits says whether a listener's host name covers a host.
+func admits(pattern *gatewayv1.Hostname, host string) bool {
+	if pattern == nil || *pattern == "" || strings.EqualFold(string(*pattern), host) {
+		return true
+	}
+	suffix, wildcard := strings.CutPrefix(string(*pattern), "*")
+	return wildcard && len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix)
+}
+
+// PodProblem says why a pod does not answer yet, empty if it does.
+func PodProblem(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
+			return ""
+		}
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if waiting := status.State.Waiting; waiting != nil && waiting.Reason != "" {
+			return strings.TrimSuffix(waiting.Reason+": "+waiting.Message, ": ")
+		}
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return strings.TrimSuffix(condition.Reason+": "+condition.Message, ": ")
+		}
+	}
+	return "it is not ready yet"
+}

@@ -1,0 +1,175 @@
+package solver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/reach"
+	"github.com/certwright/certwright/internal/solver/http01"
+)
+
+// Router knows the routes that lead to the answers of HTTP-01 challenges.
+type Router interface {
+	// Servers are the addresses (host:port) of what answers in the operator's stead, none if it answers itself.
+	Servers(ctx context.Context, challenge Challenge) ([]string, error)
+	// Route is the route of a challenge. Its error says what is missing or who refused it.
+	Route(ctx context.Context, challenge Challenge) (Route, error)
+}
+
+// Route is what leads to an answer.
+type Route struct {
+	// Name is its kind and name, for people.
+	Name string
+	// Addresses are the IP addresses and host names where it is reached; none as long as its controller names none.
+	Addresses []string
+}
+
+const (
+	// publicPort is where a CA asks (RFC 8555 section 8.3).
+	publicPort = 80
+	// routeTimeout bounds a question through a route.
+	routeTimeout = 5 * time.Second
+	// publicGrace is how long the public name is given to answer once the route does: after that the CA is asked, which
+	// may see what cannot be seen from inside the cluster.
+	publicGrace = 10 * time.Second
+)
+
+// RouteError says at which layer an answer was not seen. Answered says that something answered there, or that there is
+// nowhere to ask: waiting for the network will not help.
+type RouteError struct {
+	Message  string
+	Answered bool
+	Err      error
+}
+
+// Error implements error.
+func (e *RouteError) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *RouteError) Unwrap() error { return e.Err }
+
+// checkRoute asks as a CA would: at the address of the route with the name in the Host header, and at the name itself.
+// The latter is advice only, because inside a cluster names may lead elsewhere, and ways out may not lead back in.
+func (s *Solvers) checkRoute(ctx context.Context, challenge Challenge) error {
+	ctx, cancel := context.WithTimeout(ctx, routeTimeout)
+	defer cancel()
+	public := make(chan error, 1)
+	go func() { public <- s.askPublic(ctx, challenge) }()
+	routed := s.askRoute(ctx, challenge)
+	atName := <-public
+	if atName == nil {
+		return nil
+	}
+	if routed != nil {
+		return routed
+	}
+	presented := challenge.Progress.PresentedAt
+	if isOurRefusal(atName) || presented == nil || s.Now().After(presented.Add(publicGrace)) {
+		return nil
+	}
+	return fmt.Errorf("the route answers, and the public name does not yet: %w", atName)
+}
+
+// isOurRefusal says whether the name was not asked because its address is none that we may ask.
+func isOurRefusal(err error) bool {
+	_, refused := errors.AsType[*reach.Error](err)
+	return refused
+}
+
+// askRoute asks at the addresses of the route. One that answers is enough: they lead to the same.
+func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
+	route, err := s.Router.Route(ctx, challenge)
+	if err != nil {
+		return &RouteError{Message: err.Error(), Answered: true, Err: err}
+	}
+	if len(route.Addresses) == 0 {
+		return &RouteError{Message: route.Name + " has no address yet", Answered: true}
+	}
+	var last error
+	for _, address := range route.Addresses {
+		dialer := s.dialer(reach.Policy{Allowed: append(s.Reach.Allowed, privateNetworks...)})
+		last = http01.CheckRoute(ctx, dialer, http01.Request{
+			Address: net.JoinHostPort(address, strconv.Itoa(s.port())), Host: challenge.Identifier,
+			Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
+		})
+		if last == nil {
+			return nil
+		}
+	}
+	var seen *http01.CheckError
+	answered := errors.As(last, &seen) && (seen.Layer == http01.LayerStatus || seen.Layer == http01.LayerBody)
+	return &RouteError{Message: fmt.Sprintf("through %s: %v", route.Name, last), Answered: answered, Err: last}
+}
+
+// askPublic asks at the name.
+func (s *Solvers) askPublic(ctx context.Context, challenge Challenge) error {
+	return http01.CheckRoute(ctx, s.dialer(s.reach(challenge)), http01.Request{
+		Address: net.JoinHostPort(challenge.Identifier, strconv.Itoa(s.port())), Host: challenge.Identifier,
+		Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
+	})
+}
+
+func (s *Solvers) port() int {
+	if s.HTTPPort != 0 {
+		return s.HTTPPort
+	}
+	return publicPort
+}
+
+// privateNetworks are where ingress controllers and gateways are reached from inside, beside public addresses. Their
+// addresses are told by their controllers; loopback and the networks of metadata services are not among them.
+var privateNetworks = mustParse("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+
+func mustParse(texts ...string) []netip.Prefix {
+	networks, err := reach.ParseNetworks(texts)
+	if err != nil {
+		panic(err) // They are written above.
+	}
+	return networks
+}
+
+// dialer dials what a policy allows, with names looked up where the administrator said.
+func (s *Solvers) dialer(policy reach.Policy) *net.Dialer {
+	dialer := &net.Dialer{ControlContext: policy.ControlContext}
+	if len(s.HTTPNameservers) > 0 {
+		dialer.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var conn net.Conn
+			err := errors.New("no name server")
+			for _, server := range s.HTTPNameservers {
+				if conn, err = (&net.Dialer{}).DialContext(ctx, network, server); err == nil {
+					return conn, nil
+				}
+			}
+			return nil, err
+		}}
+	}
+	return dialer
+}
+
+// checkServers asks what answers at its own address.
+func (s *Solvers) checkServers(ctx context.Context, challenge Challenge) error {
+	if s.Router == nil || challenge.Progress.AnsweredBy == "" {
+		return s.checkReplicas(ctx, challenge, s.Replicas)
+	}
+	servers, err := s.Router.Servers(ctx, challenge)
+	if err != nil {
+		return &RouteError{Message: err.Error(), Err: err}
+	}
+	if len(servers) == 0 {
+		return s.checkReplicas(ctx, challenge, s.Replicas)
+	}
+	return s.checkReplicas(ctx, challenge, func(context.Context) ([]string, error) { return servers, nil })
+}
+
+// IsMisrouted says whether a check failed because the route to the operator leads elsewhere, so that a pod of the order's
+// own may do better.
+func IsMisrouted(err error) bool {
+	failure, ok := errors.AsType[*RouteError](err)
+	return ok && failure.Answered && !outcome.IsMomentary(err)
+}
