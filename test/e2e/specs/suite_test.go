@@ -48,7 +48,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		installSeconds = time.Since(started).Seconds()
 	}
 	apply(ctx, systemNamespace, issuers)
-	waitFor(ctx, "", "clusterissuer/pebble", "Ready")
+	for _, issuer := range []string{"pebble", "shared", "pod", "gateway"} {
+		waitFor(ctx, "", "clusterissuer/"+issuer, "Ready")
+	}
 }, NodeTimeout(3*time.Minute))
 
 // helmInstall installs the chart as a user does, but for where the image comes from, which the node has already.
@@ -62,6 +64,8 @@ func helmFlags() []string {
 		site.Repository + "/charts/certwright", "--namespace", systemNamespace, "--wait", "--timeout", "60s",
 		"--set", "image.repository=" + site.OperatorImage, "--set", "image.digest=" + site.OperatorDigest,
 		"--set", "image.pullPolicy=Never",
+		"--set", "http01Solver.pods.image.repository=" + site.SolverImage,
+		"--set", "http01Solver.pods.image.digest=" + site.SolverDigest,
 	}
 }
 
@@ -87,7 +91,7 @@ spec:
             tsigKeyName: {{.TSIGName}}
             tsigAlgorithm: HMACSHA256
             tsigSecretSecretRef: {name: zone-key, key: secret}
-`
+` + http01Issuers
 
 // whatHappened shows, after a spec that failed, what somebody who looks for the cause would look at.
 func whatHappened(namespace string) {
@@ -98,7 +102,7 @@ func whatHappened(namespace string) {
 	defer cancel()
 	for _, line := range []string{
 		"kubectl describe certificates,certificaterequests,orders --namespace " + namespace,
-		"kubectl get ingresses,httproutes,services,endpointslices,pods --output wide --namespace " + namespace,
+		"kubectl get ingresses,gateways,httproutes,services,endpointslices,pods --output wide --namespace " + namespace,
 		"kubectl get events --sort-by=.lastTimestamp --namespace " + namespace,
 		"kubectl describe clusterissuers,issuers --all-namespaces",
 		"kubectl get pods --output wide --all-namespaces",
