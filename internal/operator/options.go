@@ -45,12 +45,18 @@ type Options struct {
 	CopiedPrefixes       []string
 	DNS01Nameservers     []string
 	DNS01NameserversOnly bool
-	HTTP01SolverAddress  string
-	HTTP01SolverService  string
-	CRLAddress           string
-	CRLBaseURL           string
-	LogFormat            string
-	Verbosity            int
+	// DNSSolver is the path of dns-solver, to be run beside the operator; DNSSolverSocket is where it answers
+	// that runs already.
+	DNSSolver             string
+	DNSSolverSocket       string
+	AmbientIssuers        bool
+	AmbientClusterIssuers bool
+	HTTP01SolverAddress   string
+	HTTP01SolverService   string
+	CRLAddress            string
+	CRLBaseURL            string
+	LogFormat             string
+	Verbosity             int
 	// AllowPrivateAddresses are networks in CIDR form, or addresses, that Issuers may reach.
 	AllowPrivateAddresses []string
 	// RestartOnRenewal has labelled workloads restarted, in RestartNamespaces, or wherever the operator works if
@@ -74,17 +80,18 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Default gives the options of a start without flags.
 func Default() Options {
 	return Options{
-		APIGroup:             api.DefaultGroup,
-		OwnNamespace:         ownNamespace(),
-		MetricsAddress:       ":8080",
-		HealthAddress:        ":8081",
-		HTTP01SolverAddress:  ":8089",
-		CRLAddress:           ":8082",
-		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
-		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
-		RestartSpread:        5 * time.Minute,
-		LogFormat:            "json",
-		Now:                  time.Now,
+		APIGroup:              api.DefaultGroup,
+		OwnNamespace:          ownNamespace(),
+		MetricsAddress:        ":8080",
+		HealthAddress:         ":8081",
+		HTTP01SolverAddress:   ":8089",
+		CRLAddress:            ":8082",
+		AmbientClusterIssuers: true,
+		ConcurrentReconciles:  8 * runtime.GOMAXPROCS(0),
+		CopiedPrefixes:        []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		RestartSpread:         5 * time.Minute,
+		LogFormat:             "json",
+		Now:                   time.Now,
 	}
 }
 
@@ -128,6 +135,10 @@ func (o *Options) groups() []group {
 	acme := newSet("ACME")
 	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
+	acme.flags.StringVar(&o.DNSSolver, "dns-solver", o.DNSSolver, "path of the program dns-solver, which runs most DNS providers; it is started beside the operator (default: none, and those providers are refused)")
+	acme.flags.StringVar(&o.DNSSolverSocket, "dns-solver-socket", o.DNSSolverSocket, "unix socket at which a dns-solver answers that runs already, instead of --dns-solver")
+	acme.flags.BoolVar(&o.AmbientIssuers, "issuer-ambient-credentials", o.AmbientIssuers, "let the DNS providers of Issuers sign in as the operator's pod or machine, where they are given no credentials: whoever may create an Issuer then writes records with that identity")
+	acme.flags.BoolVar(&o.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", o.AmbientClusterIssuers, "let the DNS providers of ClusterIssuers do so")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
 	acme.flags.StringSliceVar(&o.AllowPrivateAddresses, "allow-private-addresses", o.AllowPrivateAddresses,
@@ -204,6 +215,9 @@ func (o *Options) checkACME() error {
 	}
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
+	}
+	if o.DNSSolver != "" && o.DNSSolverSocket != "" {
+		return fmt.Errorf("--dns-solver and --dns-solver-socket exclude each other")
 	}
 	_, err := o.reach()
 	return err
