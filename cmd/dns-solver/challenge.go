@@ -245,4 +245,3 @@ func failure(err error) wire.Answer {
 
 // recordValue is the value of the TXT record (RFC 8555 section 8.4), as the library computes it too.
 func recordValue(request wire.Request) string { return valueOf(request.KeyAuthorization) }
-

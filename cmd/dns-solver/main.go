@@ -1,6 +1,6 @@
 // Command dns-solver writes DNS-01 records (RFC 8555 section 8.4) with the providers of the library lego.
 //
-//	dns-solver serve --socket=PATH   answers requests on a unix socket
+//	dns-solver serve --socket=PATH   answers requests at a unix socket
 //	dns-solver challenge             works on one challenge; serve starts it, and nothing else does
 //
 // Each challenge has a process of its own that starts with an empty environment and gets its credentials on
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -39,20 +40,31 @@ func run(arguments []string) error {
 	server := &server{}
 	flags.IntVar(&server.limit, "processes", 16, "challenges that are worked on, or kept for their clean-up, at once")
 	flags.DurationVar(&server.keepFor, "keep-for", 10*time.Minute, "how long processes are kept for a clean-up while no operator is there to ask for it; then they clean up by themselves")
-	untilEOF := flags.Bool("until-eof", false, "end with the standard input")
+	inherit := flags.Bool("inherit", false, "answer at the socket that is open as file 3 instead, and end with the standard input")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
 	}
-	if *socket == "" || flags.NArg() > 0 || server.limit < 1 {
-		return errors.New("serve needs --socket=PATH, --processes of at least 1, and no arguments")
+	if (*socket == "") != *inherit || flags.NArg() > 0 || server.limit < 1 || server.keepFor <= 0 {
+		return errors.New("serve needs --socket=PATH, --processes of at least 1, --keep-for of more than 0s, and no arguments")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *untilEOF {
-		ctx = whileOpen(ctx, os.Stdin)
+	if *inherit {
+		listener, err := net.FileListener(os.NewFile(inherited, "socket"))
+		if err != nil {
+			return err
+		}
+		return server.serve(whileOpen(ctx, os.Stdin), listener)
 	}
-	return server.serve(ctx, *socket)
+	listener, err := listen(ctx, *socket)
+	if err != nil {
+		return err
+	}
+	return server.serve(ctx, listener)
 }
+
+// inherited is the file that a parent hands down first.
+const inherited = 3
 
 // whileOpen ends when nobody holds the other end of a pipe any more.
 func whileOpen(ctx context.Context, pipe *os.File) context.Context {

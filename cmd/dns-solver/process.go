@@ -136,4 +136,3 @@ func (p *process) end() {
 	_ = p.pipe.Close()
 	p.guard.close()
 }
-

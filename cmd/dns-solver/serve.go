@@ -32,12 +32,8 @@ const requestTimeout = 10 * time.Second
 const sweep = 15 * time.Second
 
 // serve answers until ctx ends, and then has every process that is kept take its record away.
-func (s *server) serve(ctx context.Context, socket string) error {
+func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	s.processes, s.released = map[string]*process{}, time.Now()
-	listener, err := listen(ctx, socket)
-	if err != nil {
-		return err
-	}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	go s.sweepUntil(ctx)

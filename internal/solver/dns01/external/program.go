@@ -2,7 +2,7 @@ package external
 
 import (
 	"context"
-	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,21 +16,31 @@ import (
 type Program struct {
 	path   string
 	folder string
+	socket *os.File
 	log    logr.Logger
 }
 
-// NewProgram prepares to run the program at path, and gives the client for it. Its socket is in a folder that
-// nobody else may enter.
+// NewProgram prepares to run the program at path, and gives the client for it. The socket is made here, in a
+// folder that nobody else may enter, so that who asks before the program runs, or while it is started again,
+// waits for it instead of failing.
 func NewProgram(path string, log logr.Logger) (*Program, *Client, error) {
 	folder, err := os.MkdirTemp("", "dns-solver-")
 	if err != nil {
 		return nil, nil, err
 	}
-	program := &Program{path: path, folder: folder, log: log}
-	return program, &Client{Socket: program.socket()}, nil
+	socket := filepath.Join(folder, "socket")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		return nil, nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	file, err := listener.File()
+	_ = listener.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Program{path: path, folder: folder, socket: file, log: log}, &Client{Socket: socket}, nil
 }
-
-func (p *Program) socket() string { return filepath.Join(p.folder, "socket") }
 
 // restartDelay is how long the program stays away after it ended by itself.
 const restartDelay = time.Second
@@ -43,7 +53,10 @@ func (p *Program) NeedLeaderElection() bool { return true }
 
 // Start runs the program until ctx ends, again where it ends before.
 func (p *Program) Start(ctx context.Context) error {
-	defer func() { _ = os.RemoveAll(p.folder) }()
+	defer func() {
+		_ = p.socket.Close()
+		_ = os.RemoveAll(p.folder)
+	}()
 	for ctx.Err() == nil {
 		if err := p.run(ctx); err != nil && ctx.Err() == nil {
 			p.log.Error(err, "dns-solver ended, and is started again", "path", p.path)
@@ -59,13 +72,13 @@ func (p *Program) Start(ctx context.Context) error {
 }
 
 func (p *Program) run(ctx context.Context) error {
-	command := exec.CommandContext(ctx, p.path, "serve", "--until-eof", "--socket="+p.socket()) //nolint:gosec // The path is a flag of the operator.
+	command := exec.CommandContext(ctx, p.path, "serve", "--inherit") //nolint:gosec // The path is a flag of the operator.
 	// The pipe ends with this process however that ends, and the program with it.
 	alive, err := command.StdinPipe()
 	if err != nil {
 		return err
 	}
-	command.Stderr = io.Discard
+	command.ExtraFiles = []*os.File{p.socket}
 	command.Cancel = alive.Close
 	command.WaitDelay = stopGrace
 	return command.Run()
