@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/go-acme/lego/v5/challenge"
@@ -91,7 +90,7 @@ func (w *work) end(err error) error {
 }
 
 func (w *work) answer(request wire.Request) (answer wire.Answer) {
-	secrets := values(request)
+	secrets := request.Secrets()
 	defer func() {
 		if failure := recover(); failure != nil {
 			answer = wire.Failf(wire.Failed, "provider %s: it failed unexpectedly: %v", request.Provider, failure)
@@ -113,15 +112,6 @@ func (w *work) answer(request wire.Request) (answer wire.Answer) {
 	default:
 		return wire.Failf(wire.Invalid, "there is no action %q", request.Action)
 	}
-}
-
-func values(request wire.Request) []string {
-	var all []string
-	for _, value := range request.Variables {
-		all = append(all, value)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // start makes the provider, once, in an environment of the request's variables.
@@ -169,13 +159,17 @@ func setEnvironment(request wire.Request) error {
 			}
 		}
 	}
+	for name, value := range request.Inherited {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
 	for name, value := range request.Variables {
-		if !request.Ambient && isForbidden(name) {
+		if isForbidden(name) {
 			return fmt.Errorf("variable %q is not allowed", name)
 		}
-		if err := os.Setenv(name, value); err != nil {
-			// The error of the call does not hold the value.
-			return fmt.Errorf("variable %q cannot be set: its name or value has a character that an environment cannot hold", name)
+		if err := setVariable(name, value); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/certwright/certwright/internal/dnssolver/wire"
@@ -23,10 +22,6 @@ type process struct {
 	// busy is under the server's lock; presented belongs to who has the process.
 	busy, presented bool
 }
-
-// ambientPrefixes begin the variables of serve's own environment by which SDKs sign in as the machine or the
-// pod. Everything else there is nothing to a provider.
-var ambientPrefixes = []string{"AWS_", "AZURE_", "GOOGLE_", "IDENTITY_", "MSI_", "OCI_"}
 
 // startProcess starts a process for a challenge with an empty environment.
 func startProcess(request wire.Request) (*process, error) {
@@ -72,9 +67,7 @@ func (p *process) alive() bool {
 
 // ask hands a request on and waits for the answer. A process that gives none in time is killed.
 func (p *process) ask(request wire.Request) wire.Answer {
-	if request.Ambient {
-		request.Variables = withAmbient(request.Variables, os.Environ())
-	}
+	request.Inherited = inheritedVariables(os.Environ(), request.Ambient)
 	p.guard.forget()
 	deadline := time.AfterFunc(wire.CallTimeout, func() { _ = p.command.Process.Kill() })
 	answer, err := p.exchange(request)
@@ -105,23 +98,6 @@ func (p *process) exchange(request wire.Request) (wire.Answer, error) {
 	return answer, err
 }
 
-// withAmbient adds to a request's variables those of the environment that SDKs sign in by.
-func withAmbient(variables map[string]string, environment []string) map[string]string {
-	all := map[string]string{}
-	for _, entry := range environment {
-		name, value, _ := strings.Cut(entry, "=")
-		for _, prefix := range ambientPrefixes {
-			if strings.HasPrefix(name, prefix) {
-				all[name] = value
-			}
-		}
-	}
-	for name, value := range variables {
-		all[name] = value
-	}
-	return all
-}
-
 // end lets the process end, which takes away what it still has, and kills it if that takes too long.
 func (p *process) end() {
 	_ = p.in.Close()
@@ -134,5 +110,4 @@ func (p *process) end() {
 		<-p.ended
 	}
 	_ = p.pipe.Close()
-	p.guard.close()
 }

@@ -79,7 +79,7 @@ func (s *server) answer(ctx context.Context, connection net.Conn) {
 	s.calls.Add(1)
 	answer := s.do(request)
 	s.calls.Done()
-	answer.Error = wire.Clean(answer.Error, values(request))
+	answer.Error = wire.Clean(answer.Error, request.Secrets())
 	_ = connection.SetDeadline(time.Now().Add(requestTimeout))
 	_ = wire.Write(connection, answer)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -82,6 +83,7 @@ type solverOf struct {
 type settled struct {
 	provider  providers.Provider
 	variables map[string]string
+	public    []string
 	ambient   bool
 	reach     reach.Policy
 }
@@ -111,7 +113,7 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 	if err := provider.Check(given); err != nil {
 		return settled{}, invalidSolver(err)
 	}
-	result.variables = given.Variables()
+	result.variables, result.public = given.Variables(), slices.Sorted(maps.Keys(spec.config))
 	return result, nil
 }
 
@@ -177,9 +179,16 @@ func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	resolver := s.resolver(challenge)
+	for _, nameserver := range resolver.Nameservers {
+		host, _, _ := net.SplitHostPort(nameserver)
+		if err := resolver.NameserverReach.CheckHost(host); err != nil {
+			return nil, invalidSolver(fmt.Errorf("name server %s: %w", nameserver, err))
+		}
+	}
 	return &told{external.Provider{
-		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Keep: ready.provider.Keep(),
-		Ambient: ready.ambient, Reach: ready.reach, Nameservers: s.resolver(challenge).Nameservers,
+		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
+		Ambient: ready.ambient, Reach: ready.reach, Nameservers: resolver.Nameservers,
 		Scope:  challenge.Owner.Kind + "/" + challenge.Owner.String() + "/" + challenge.SecretNamespace,
 		Domain: challenge.Identifier, KeyAuthorization: challenge.Progress.KeyAuthorization,
 	}}, nil

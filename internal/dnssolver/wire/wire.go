@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,10 @@ type Request struct {
 	Provider string `json:"provider,omitempty"`
 	// Variables are its settings and credentials, by the names that the provider gives them.
 	Variables map[string]string `json:"variables,omitempty"`
+	// Inherited are variables of dns-solver's own environment, which it adds itself for the process.
+	Inherited map[string]string `json:"inherited,omitempty"`
+	// Public are the names of variables that may be shown; every other value is a secret.
+	Public []string `json:"public,omitempty"`
 	// Keep has the process live on after Present, because the provider cannot take a record away without
 	// what it remembers of Present.
 	Keep bool `json:"keep,omitempty"`
@@ -66,6 +71,22 @@ type Request struct {
 	FQDN string `json:"fqdn,omitempty"`
 	// KeyAuthorization is what the record's value is the hash of (RFC 8555 section 8.1).
 	KeyAuthorization string `json:"keyAuthorization,omitempty"`
+}
+
+// Secrets are the values that must not be shown.
+func (r Request) Secrets() []string {
+	var secrets []string
+	for name, value := range r.Variables {
+		if value != "" && !slices.Contains(r.Public, name) {
+			secrets = append(secrets, value)
+		}
+	}
+	for _, value := range r.Inherited {
+		if value != "" {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
 }
 
 // Reach is a rule about addresses, as in internal/reach.

@@ -50,6 +50,8 @@ type Provider struct {
 	// Name is the provider's, and Variables are its settings and credentials.
 	Name      string
 	Variables map[string]string
+	// Public are the names of those that may be shown.
+	Public []string
 	// Keep is for a provider that needs, to take a record away, what it remembers of putting it there.
 	Keep bool
 	// Ambient lets it sign in as the pod or the machine.
@@ -79,17 +81,14 @@ func (p Provider) ask(ctx context.Context, action wire.Action, record dns01.Reco
 		return err
 	}
 	request := wire.Request{
-		Action: action, ID: p.id(record), Provider: p.Name, Variables: p.Variables, Keep: p.Keep, Ambient: p.Ambient,
+		Action: action, ID: p.id(record), Provider: p.Name, Variables: p.Variables, Public: p.Public, Keep: p.Keep, Ambient: p.Ambient,
 		Reach: wire.Reach{Unrestricted: p.Reach.Unrestricted}, Nameservers: p.Nameservers,
 		Domain: p.Domain, FQDN: record.FQDN, KeyAuthorization: p.KeyAuthorization,
 	}
 	for _, network := range p.Reach.Allowed {
 		request.Reach.Allowed = append(request.Reach.Allowed, network.String())
 	}
-	var secrets []string
-	for _, value := range p.Variables {
-		secrets = append(secrets, value)
-	}
+	secrets := request.Secrets()
 	answer, err := p.Client.do(ctx, request)
 	if err != nil {
 		return errors.New(wire.Clean(err.Error(), secrets))
