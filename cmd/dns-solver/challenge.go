@@ -130,7 +130,7 @@ func (w *work) start(request wire.Request) wire.Answer {
 	if err := setEnvironment(request); err != nil {
 		return wire.Failf(wire.Invalid, "%v", err)
 	}
-	dns01.SetDefaultClient(dns01.NewClient(&dns01.Options{RecursiveNameservers: []string{names.address}}))
+	dns01.SetDefaultClient(dns01.NewClient(&dns01.Options{RecursiveNameservers: []string{names.address}, TCPOnly: true}))
 	provider, err := create()
 	if err != nil {
 		return wire.Failf(wire.Invalid, "%v", err)

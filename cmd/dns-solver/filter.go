@@ -52,11 +52,14 @@ func askForGuard(request wire.Request, names string) wire.Answer {
 		err = wire.Read(wire.NewReader(channel), &answer)
 	}
 	if err != nil {
-		return wire.Failf(wire.Unguarded, "this machine cannot keep a provider from addresses inside the cluster (%v), so that it is not run for this issuer: "+
-			"use a ClusterIssuer with ambient credentials, or a node whose kernel and container runtime allow seccomp user notification", err)
+		return wire.Failf(wire.Unguarded, "%s (%v)", unguarded, err)
 	}
 	return answer
 }
+
+// unguarded says what is amiss, and what to do.
+const unguarded = "this machine cannot keep a provider from addresses inside the cluster, so that it is not run for this issuer: " +
+	"use a ClusterIssuer with ambient credentials allowed, or a node whose kernel and container runtime allow seccomp user notification"
 
 // needsGuard says whether there is an address that the request's process must not reach.
 func needsGuard(request wire.Request) bool { return !request.Reach.Unrestricted || !request.Ambient }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -29,11 +28,7 @@ type names struct {
 	challenged string // canonical: where the library would put the record
 	target     string // where it goes
 	upstream   []string
-	client     dns.Client
 }
-
-// portAttempts bounds the search for a port that is free for UDP and TCP.
-const portAttempts = 20
 
 // lookupTimeout bounds one question to one server.
 const lookupTimeout = 3 * time.Second
@@ -45,14 +40,9 @@ func startNames(request wire.Request) (*names, error) {
 	}
 	n := &names{
 		challenged: dns.CanonicalName(challengeLabel + domain(request)), target: dns.CanonicalName(request.FQDN),
-		upstream: upstream, client: dns.Client{Timeout: lookupTimeout},
+		upstream: upstream,
 	}
-	for range portAttempts {
-		if err = n.listen(); err == nil {
-			return n, nil
-		}
-	}
-	return nil, err
+	return n, n.listen()
 }
 
 // nameservers are the recursive name servers, as host:port.
@@ -78,20 +68,15 @@ func systemNameservers() ([]string, error) {
 	return servers, nil
 }
 
+// listen answers by TCP only: an answer by UDP is sent to an address, which the guard would have to know.
 func (n *names) listen() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It only binds a port of loopback.
 	if err != nil {
 		return err
 	}
-	packets, err := net.ListenPacket("udp", listener.Addr().String()) //nolint:noctx // It only binds a port of loopback.
-	if err != nil {
-		_ = listener.Close()
-		return err
-	}
 	n.address = listener.Addr().String()
-	for _, server := range []*dns.Server{{Listener: listener, Handler: n}, {PacketConn: packets, Handler: n}} {
-		go func() { _ = server.ActivateAndServe() }()
-	}
+	server := &dns.Server{Listener: listener, Handler: n}
+	go func() { _ = server.ActivateAndServe() }()
 	return nil
 }
 
@@ -112,16 +97,14 @@ func (n *names) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
 		_ = w.WriteMsg(answer)
 		return
 	}
-	_ = w.WriteMsg(n.forward(question, w.LocalAddr().Network()))
+	_ = w.WriteMsg(n.forward(question))
 }
 
 // forward asks the name servers in their order until one knows.
-func (n *names) forward(question *dns.Msg, network string) *dns.Msg {
+func (n *names) forward(question *dns.Msg) *dns.Msg {
 	failure := new(dns.Msg).SetRcode(question, dns.RcodeServerFailure)
 	for _, server := range n.upstream {
-		client := n.client
-		client.Net = strings.TrimSuffix(network, "4")
-		answer, _, err := client.Exchange(question, server)
+		answer, err := exchange(question, server)
 		if err != nil {
 			continue
 		}
@@ -131,4 +114,15 @@ func (n *names) forward(question *dns.Msg, network string) *dns.Msg {
 		failure.Rcode = answer.Rcode
 	}
 	return failure
+}
+
+// exchange asks by UDP and, where the answer is too long for that, by TCP.
+func exchange(question *dns.Msg, server string) (*dns.Msg, error) {
+	client := dns.Client{Timeout: lookupTimeout}
+	answer, _, err := client.Exchange(question, server)
+	if err == nil && answer.Truncated {
+		client.Net = "tcp"
+		answer, _, err = client.Exchange(question, server)
+	}
+	return answer, err
 }
