@@ -79,7 +79,7 @@ func silence() (io.Writer, error) {
 
 func (w *work) end(err error) error {
 	if w.presented && w.provider != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), wire.CallTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), w.last.Timeout)
 		defer cancel()
 		_ = w.provider.CleanUp(ctx, domain(w.last), token(w.last), w.last.KeyAuthorization)
 	}
@@ -97,7 +97,7 @@ func (w *work) answer(request wire.Request) (answer wire.Answer) {
 		}
 		answer.Error = wire.Clean(answer.Error, secrets)
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), wire.CallTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), request.Timeout)
 	defer cancel()
 	if w.provider == nil {
 		if answer := w.start(request); !answer.OK() {
@@ -126,6 +126,9 @@ func (w *work) start(request wire.Request) wire.Answer {
 	}
 	if answer := askForGuard(request, names.address); !answer.OK() {
 		return answer
+	}
+	if err := closeFiles(request); err != nil {
+		return wire.Failf(wire.Failed, "closing the files of the machine: %v", err)
 	}
 	if err := setEnvironment(request); err != nil {
 		return wire.Failf(wire.Invalid, "%v", err)

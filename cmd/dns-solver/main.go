@@ -19,6 +19,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/certwright/certwright/internal/dnssolver/wire"
 )
 
 func main() {
@@ -40,12 +42,13 @@ func run(arguments []string) error {
 	server := &server{}
 	flags.IntVar(&server.limit, "processes", 16, "challenges that are worked on, or kept for their clean-up, at once")
 	flags.DurationVar(&server.keepFor, "keep-for", 10*time.Minute, "how long processes are kept for a clean-up while no operator is there to ask for it; then they clean up by themselves")
+	flags.DurationVar(&server.timeout, "timeout", wire.CallTimeout, "how long a provider may take for one call; at most the default")
 	inherit := flags.Bool("inherit", false, "answer at the socket that is open as file 3 instead, and end with the standard input")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
 	}
-	if (*socket == "") != *inherit || flags.NArg() > 0 || server.limit < 1 || server.keepFor <= 0 {
-		return errors.New("serve needs --socket=PATH, --processes of at least 1, --keep-for of more than 0s, and no arguments")
+	if (*socket == "") != *inherit || flags.NArg() > 0 || server.limit < 1 || server.keepFor <= 0 || server.timeout <= 0 || server.timeout > wire.CallTimeout {
+		return errors.New("serve needs --socket=PATH, --processes of at least 1, --keep-for and --timeout of more than 0s, and no arguments")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -19,8 +19,9 @@ type process struct {
 	out     *bufio.Reader
 	guard   *guard
 	ended   chan struct{}
-	// busy is under the server's lock; presented belongs to who has the process.
-	busy, presented bool
+	// busy is under the server's lock. presented, and broken for a process that answers no more, belong to who
+	// has the process.
+	busy, presented, broken bool
 }
 
 // startProcess starts a process for a challenge with an empty environment.
@@ -66,15 +67,17 @@ func (p *process) alive() bool {
 }
 
 // ask hands a request on and waits for the answer. A process that gives none in time is killed.
-func (p *process) ask(request wire.Request) wire.Answer {
+func (p *process) ask(request wire.Request, timeout time.Duration) wire.Answer {
+	request.Timeout = timeout
 	request.Inherited = inheritedVariables(os.Environ(), request.Ambient)
 	p.guard.forget()
-	deadline := time.AfterFunc(wire.CallTimeout, func() { _ = p.command.Process.Kill() })
+	deadline := time.AfterFunc(timeout, func() { _ = p.command.Process.Kill() })
 	answer, err := p.exchange(request)
 	inTime := deadline.Stop()
+	p.broken = err != nil || !inTime
 	switch {
 	case !inTime:
-		return wire.Failf(wire.Failed, "provider %s did not come to an end within %s", request.Provider, wire.CallTimeout)
+		return wire.Failf(wire.Failed, "provider %s did not come to an end within %s", request.Provider, timeout)
 	case errors.Is(err, wire.ErrRubbish):
 		_ = p.command.Process.Kill()
 		return wire.Failf(wire.Failed, "the process of provider %s gave an answer that is none", request.Provider)

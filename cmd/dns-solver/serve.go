@@ -14,8 +14,8 @@ import (
 
 // server answers requests, each on a connection of its own, by processes, one for each challenge.
 type server struct {
-	limit   int
-	keepFor time.Duration
+	limit            int
+	keepFor, timeout time.Duration
 
 	mu        sync.Mutex
 	processes map[string]*process
@@ -109,40 +109,51 @@ func (s *server) do(request wire.Request) wire.Answer {
 	if request.ID == "" || request.Domain == "" || request.FQDN == "" || request.KeyAuthorization == "" {
 		return wire.Failf(wire.Invalid, "the request is not complete")
 	}
-	worker, refusal := s.process(request)
-	if worker == nil {
-		return refusal
+	answer, ended := s.ask(request)
+	if ended {
+		// It had ended before it was asked: as if there had been none.
+		answer, _ = s.ask(request)
 	}
-	answer := worker.ask(request)
-	kept := request.Keep && answer.OK() && request.Action == wire.Present
-	// A clean-up that failed may succeed later, with what the process remembers.
-	kept = kept || request.Keep && worker.presented && !answer.OK() && worker.alive()
-	s.leave(request.ID, worker, kept)
 	return answer
 }
 
-// process returns the process of a challenge, its alone until leave.
-func (s *server) process(request wire.Request) (*process, wire.Answer) {
+// ask asks the process of the challenge once. ended says that the process, which was kept from before, had gone
+// by then.
+func (s *server) ask(request wire.Request) (answer wire.Answer, ended bool) {
+	worker, before, refusal := s.process(request)
+	if worker == nil {
+		return refusal, false
+	}
+	answer = worker.ask(request, s.timeout)
+	kept := request.Keep && answer.OK() && request.Action == wire.Present
+	// A clean-up that failed may succeed later, with what the process remembers.
+	kept = kept || request.Keep && worker.presented && !answer.OK() && !worker.broken
+	s.leave(request.ID, worker, kept)
+	return answer, before && worker.broken
+}
+
+// process returns the process of a challenge, for this call alone until leave, and whether it was there before.
+func (s *server) process(request wire.Request) (worker *process, before bool, refusal wire.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	worker := s.processes[request.ID]
+	worker = s.processes[request.ID]
 	if worker != nil && worker.busy {
-		return nil, wire.Failf(wire.Busy, "the provider is still at work on this record")
+		return nil, true, wire.Failf(wire.Busy, "the provider is still at work on this record")
 	}
 	if worker != nil && worker.alive() {
 		worker.busy = true
-		return worker, wire.Answer{}
+		return worker, true, wire.Answer{}
 	}
 	if worker == nil && len(s.processes) >= s.limit {
-		return nil, wire.Failf(wire.Busy, "dns-solver works on %d challenges already, and no more at once: see its flag --processes", s.limit)
+		return nil, false, wire.Failf(wire.Busy, "dns-solver works on %d challenges already, and no more at once: see its flag --processes", s.limit)
 	}
 	worker, err := startProcess(request)
 	if err != nil {
-		return nil, wire.Failf(wire.Failed, "no process can be started: %v", err)
+		return nil, false, wire.Failf(wire.Failed, "no process can be started: %v", err)
 	}
 	worker.busy = true
 	s.processes[request.ID] = worker
-	return worker, wire.Answer{}
+	return worker, false, wire.Answer{}
 }
 
 // leave gives a process back, or ends it.

@@ -51,6 +51,8 @@ type Request struct {
 	Provider string `json:"provider,omitempty"`
 	// Variables are its settings and credentials, by the names that the provider gives them.
 	Variables map[string]string `json:"variables,omitempty"`
+	// Timeout is how long the provider may take; dns-solver sets it.
+	Timeout time.Duration `json:"timeout,omitempty"`
 	// Inherited are variables of dns-solver's own environment, which it adds itself for the process.
 	Inherited map[string]string `json:"inherited,omitempty"`
 	// Public are the names of variables that may be shown; every other value is a secret.

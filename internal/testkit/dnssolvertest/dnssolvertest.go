@@ -1,4 +1,5 @@
-// Package dnssolvertest builds cmd/dns-solver and runs it for one test.
+// Package dnssolvertest builds cmd/dns-solver, with a provider more that does what none should, and runs it for
+// one test.
 package dnssolvertest
 
 import (
@@ -24,7 +25,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	program := filepath.Join(folder, "dns-solver")
-	command := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	command := exec.Command("go", "build", "-trimpath", "-tags=selftest", "-ldflags=-s -w", "-o", program, ".")
 	command.Dir = source
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	command.Stderr = os.Stderr
@@ -43,12 +44,13 @@ func Program(t testing.TB) string {
 
 // Start runs the program as the operator does outside of a cluster, until the test ends, and returns the client
 // for it.
-func Start(t testing.TB) *external.Client {
+func Start(t testing.TB, arguments ...string) *external.Client {
 	t.Helper()
 	program, client, err := external.NewProgram(Program(t), logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
+	program.Arguments = arguments
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

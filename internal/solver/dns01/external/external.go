@@ -185,3 +185,13 @@ func (c *Client) watch(connection net.Conn) {
 		c.held = nil
 	}
 }
+
+// Close lets go of what is held: dns-solver then keeps its processes for a while only.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held != nil {
+		_ = c.held.Close()
+		c.held = nil
+	}
+}

@@ -14,6 +14,9 @@ import (
 // Program runs dns-solver beside this process, where no container of its own does: outside of a cluster. It is
 // a manager.Runnable.
 type Program struct {
+	// Arguments are handed to the program beside those that it needs.
+	Arguments []string
+
 	path   string
 	folder string
 	socket *os.File
@@ -72,7 +75,7 @@ func (p *Program) Start(ctx context.Context) error {
 }
 
 func (p *Program) run(ctx context.Context) error {
-	command := exec.CommandContext(ctx, p.path, "serve", "--inherit") //nolint:gosec // The path is a flag of the operator.
+	command := exec.CommandContext(ctx, p.path, append([]string{"serve", "--inherit"}, p.Arguments...)...) //nolint:gosec // The path is a flag of the operator.
 	// The pipe ends with this process however that ends, and the program with it.
 	alive, err := command.StdinPipe()
 	if err != nil {
