@@ -154,7 +154,18 @@ var withoutAmbient = map[string]string{
 	"NO_GCE_CHECK":                "true",
 }
 
+// defaults are settings that a request may give otherwise.
+var defaults = map[string]string{
+	// Whether the record is seen is looked at by the operator, which does not wait while a provider is at work.
+	"AWS_WAIT_FOR_RECORD_SETS_CHANGED": "false",
+}
+
 func setEnvironment(request wire.Request) error {
+	for name, value := range defaults {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
 	if !request.Ambient {
 		for name, value := range withoutAmbient {
 			if err := os.Setenv(name, value); err != nil {

@@ -53,7 +53,7 @@ var ownKeys = map[string][]providers.Key{
 var ambient = []string{"azuredns", "gcloud", "lightsail", "route53"}
 
 // exact providers have their records taken away by name and value by dns-solver itself.
-var exact = []string{"cloudflare", "digitalocean"}
+var exact = []string{"cloudflare", "digitalocean", "gandiv5"}
 
 // sharing are the folders of code below internal that providers are made of.
 var sharing = map[string][]string{

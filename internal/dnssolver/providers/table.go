@@ -920,6 +920,7 @@ var table = []Provider{
 	},
 	{
 		Name: "gandiv5", Title: "Gandi Live DNS (v5)", URL: "https://www.gandi.net",
+		Exact:     true,
 		Remembers: true,
 		Keys: []Key{
 			{Name: "GANDIV5_API_KEY", Description: "API key (Deprecated)", Secret: true},

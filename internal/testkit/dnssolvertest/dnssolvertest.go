@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -62,4 +64,24 @@ func Start(t testing.TB, arguments ...string) *external.Client {
 		<-ended
 	})
 	return client
+}
+
+// Kill kills every dns-solver that this test binary started, and every process of these, as a crash of the machine
+// would.
+func Kill(t testing.TB) {
+	t.Helper()
+	program := Program(t)
+	entries, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if target, err := os.Readlink(entry); err != nil || target != program {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(entry)))
+		if err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
