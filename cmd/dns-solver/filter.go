@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,8 @@ const (
 
 	dataNumber       = 0       // offset of the number of the call in struct seccomp_data
 	dataArchitecture = 4       // of the architecture
-	dataFifthLow     = 16 + 32 // of the fifth argument
+	dataFirst        = 16      // of the first argument
+	dataFifthLow     = 16 + 32 // of the fifth
 	dataFifthHigh    = dataFifthLow + 4
 
 	x32Bit = 0x40000000 // set in the numbers of another way to make the same calls, on amd64
@@ -28,10 +30,9 @@ const (
 // guardFile is the file that serve hands down for the guard to be agreed upon.
 const guardFile = 3
 
-// guardNote is what a process tells serve about its guard.
+// guardNote is what a process tells serve about its guard. With it goes the file at which the kernel asks about
+// its calls.
 type guardNote struct {
-	// Listener is the file, of the process, at which the kernel asks about its calls.
-	Listener int `json:"listener"`
 	// Names is the process's own name server, which it may ask.
 	Names string `json:"names"`
 }
@@ -42,14 +43,13 @@ func askForGuard(request wire.Request, names string) wire.Answer {
 	if !needsGuard(request) {
 		return wire.Answer{}
 	}
-	channel := os.NewFile(guardFile, "guard")
 	listener, err := installFilter()
 	if err == nil {
-		err = wire.Write(channel, guardNote{Listener: listener, Names: names})
+		err = handOver(listener, guardNote{Names: names})
 	}
 	answer := wire.Answer{}
 	if err == nil {
-		err = wire.Read(wire.NewReader(channel), &answer)
+		err = wire.Read(wire.NewReader(os.NewFile(guardFile, "guard")), &answer)
 	}
 	if err != nil {
 		return wire.Failf(wire.Unguarded, "%s (%v)", unguarded, err)
@@ -84,8 +84,18 @@ func installFilter() (int, error) {
 	return int(listener), nil
 }
 
-// filterFor has the listener asked about connect, sendmsg, and sendto with an address; refuses other ways to send
-// to one, and to start programs; and lets everything else through.
+// handOver sends the listener to serve, and closes it here: what asks must not be what answers.
+func handOver(listener int, note guardNote) error {
+	text, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(listener) }()
+	return unix.Sendmsg(guardFile, text, unix.UnixRights(listener), nil, 0)
+}
+
+// filterFor has the listener asked about connect, sendto with an address, and sendmsg but on the channel to
+// serve; refuses other ways to send to an address, and to start programs; and lets everything else through.
 func filterFor(architecture string) ([]unix.SockFilter, error) {
 	var token uint32
 	switch architecture {
@@ -116,13 +126,14 @@ func filterFor(architecture string) ([]unix.SockFilter, error) {
 		number uint32
 		what   unix.SockFilter
 	}{
-		{unix.SYS_CONNECT, ask}, {unix.SYS_SENDMSG, ask},
+		{unix.SYS_CONNECT, ask},
 		{unix.SYS_SENDMMSG, absent}, {unix.SYS_IO_URING_SETUP, absent},
 		{unix.SYS_EXECVE, refuse}, {unix.SYS_EXECVEAT, refuse}, {unix.SYS_PTRACE, refuse}, {unix.SYS_PROCESS_VM_READV, refuse},
 	} {
 		program = append(program, equal(call.number, 0, 1), call.what)
 	}
 	return append(program,
+		equal(unix.SYS_SENDMSG, 0, 4), load(dataFirst), equal(guardFile, 1, 0), ask, answer(unix.SECCOMP_RET_ALLOW),
 		equal(unix.SYS_SENDTO, 1, 0), answer(unix.SECCOMP_RET_ALLOW),
 		load(dataFifthLow), equal(0, 0, 2),
 		load(dataFifthHigh), equal(0, 1, 0),

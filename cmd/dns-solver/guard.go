@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"unsafe"
 
@@ -143,42 +145,56 @@ func (g *guard) started(process *os.Process) {
 // watch waits for the process to say that it is guarded, and answers for as long as it lives.
 func (g *guard) watch() {
 	defer func() { _ = g.ours.Close() }()
-	note := guardNote{}
-	if err := wire.Read(wire.NewReader(g.ours), &note); err != nil {
+	listener, err := g.takeOver()
+	if listener < 0 {
 		return
 	}
+	defer func() { _ = unix.Close(listener) }()
 	answer := wire.Answer{}
-	listener, err := g.takeOver(note)
 	if err != nil {
 		answer = wire.Failf(wire.Unguarded, "%s (dns-solver: %v)", unguarded, err)
 	}
 	if wire.Write(g.ours, answer) != nil || err != nil {
 		return
 	}
-	defer func() { _ = unix.Close(listener) }()
 	for g.answerOne(listener) {
 	}
 }
 
-// takeOver gets the process's listener, and looks whether its memory can be read.
-func (g *guard) takeOver(note guardNote) (int, error) {
+// takeOver gets the process's listener; -1 where it hands none over.
+func (g *guard) takeOver() (int, error) {
+	text, rights := make([]byte, 256), make([]byte, unix.CmsgSpace(4))
+	n, rightsLength, _, _, err := unix.Recvmsg(int(g.ours.Fd()), text, rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil || n == 0 {
+		return -1, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:rightsLength])
+	if err != nil || len(messages) != 1 {
+		return -1, err
+	}
+	files, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(files) != 1 {
+		return -1, err
+	}
+	note := guardNote{}
+	if err := json.Unmarshal(text[:n], &note); err != nil {
+		return files[0], err
+	}
 	own, err := netip.ParseAddrPort(note.Names)
 	if err != nil || !own.Addr().IsLoopback() {
-		return 0, errNoGuard
+		return files[0], errNoGuard
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.exact = append(g.exact, own)
-	g.mu.Unlock()
-	descriptor, err := unix.PidfdOpen(g.process.Pid, 0)
-	if err != nil {
-		return 0, fmt.Errorf("pidfd_open: %w", err)
-	}
-	defer func() { _ = unix.Close(descriptor) }()
-	listener, err := unix.PidfdGetfd(descriptor, note.Listener, 0)
-	if err != nil {
-		return 0, fmt.Errorf("pidfd_getfd: %w", err)
-	}
-	return listener, nil
+	return files[0], g.canRead()
+}
+
+// canRead says why the memory of the process cannot be read, if it cannot. Then no address could be judged.
+func (g *guard) canRead() error {
+	// Its auxiliary vector is where every process has something.
+	_, err := os.ReadFile("/proc/" + strconv.Itoa(g.process.Pid) + "/auxv")
+	return err
 }
 
 // call is a struct seccomp_notif: a system call that waits for an answer.
@@ -278,13 +294,26 @@ func readMemory(thread int, at, length uint64) ([]byte, error) {
 	local := []unix.Iovec{{Base: &content[0]}}
 	local[0].SetLen(len(content))
 	n, err := unix.ProcessVMReadv(thread, local, []unix.RemoteIovec{{Base: uintptr(at), Len: int(length)}}, 0)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		// Some container runtimes leave this call out.
+		n, err = readMemoryFile(thread, content, at)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("process_vm_readv: %w", err)
+		return nil, fmt.Errorf("the memory of the process cannot be read: %w", err)
 	}
 	if n != len(content) {
 		return nil, errFamily
 	}
 	return content, nil
+}
+
+func readMemoryFile(thread int, content []byte, at uint64) (int, error) {
+	memory, err := os.Open("/proc/" + strconv.Itoa(thread) + "/mem")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = memory.Close() }()
+	return memory.ReadAt(content, int64(at))
 }
 
 // check judges a socket address (struct sockaddr).
