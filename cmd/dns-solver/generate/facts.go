@@ -78,6 +78,7 @@ func one(names ...string) providers.Way {
 
 // facts are what must be given to providers whose source has more than one way.
 var facts = map[string][]providers.Way{
+	"acmedns":  {one("ACME_DNS_API_BASE", "ACME_DNS_STORAGE_BASE_URL")},
 	"azuredns": {one("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP")},
 	"cloudflare": {
 		{{"CLOUDFLARE_DNS_API_TOKEN", "CF_DNS_API_TOKEN"}},

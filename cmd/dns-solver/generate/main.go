@@ -137,19 +137,19 @@ var usual = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 func keys(name string, about metadata) []providers.Key {
 	var all []providers.Key
-	add := func(settings map[string]string, credentials bool) {
+	add := func(settings map[string]string) {
 		for key, description := range settings {
 			key = strings.TrimSpace(key)
 			if !usual.MatchString(key) || isRefused(key) {
 				continue
 			}
 			all = append(all, providers.Key{
-				Name: key, Description: plain(description), Secret: isSecret(key, credentials), Endpoint: isEndpoint(key, description),
+				Name: key, Description: plain(description), Secret: isSecret(key), Endpoint: isEndpoint(key, description),
 			})
 		}
 	}
-	add(about.Configuration.Credentials, true)
-	add(about.Configuration.Additional, false)
+	add(about.Configuration.Credentials)
+	add(about.Configuration.Additional)
 	all = append(all, ownKeys[name]...)
 	slices.SortFunc(all, func(a, b providers.Key) int { return strings.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(all, func(a, b providers.Key) bool { return a.Name == b.Name })
@@ -173,13 +173,13 @@ func plain(text string) string {
 }
 
 var (
-	secretWord = regexp.MustCompile(`TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?$|API_?KEY|(^|_)KEYS?($|_)|SERVICE_ACCOUNT$|_PASS$|_PIN$|AUTH_CODE|PRIVATE_KEYS|PASSPORT`)
+	secretWord = regexp.MustCompile(`TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?$|API_?KEY|(^|_)KEYS?($|_)|SERVICE_ACCOUNT$|_PASS$|_PIN$|AUTH_CODE|PRIVATE_KEYS|PASSPORT|SIGNATURE|_OTP$`)
 	publicWord = regexp.MustCompile(`KEY_ID|TOKEN_URL|_NAME$|_TTL$|_TIMEOUT$|_ID$|ALGORITHM|SKIP_VERIFY|IMPERSONATE|_MODE$`)
 )
 
 // isSecret says whether a setting must not stand in an issuer, which more people read than a Secret.
-func isSecret(key string, credential bool) bool {
-	return (credential || secretWord.MatchString(key)) && secretWord.MatchString(key) && !publicWord.MatchString(key)
+func isSecret(key string) bool {
+	return secretWord.MatchString(key) && !publicWord.MatchString(key)
 }
 
 var endpointWord = regexp.MustCompile(`ENDPOINT|_URL$|_HOST$|HOSTNAME$|_ADDRESS$|_NAMESERVER$|API_BASE$|_SERVER$|REALM$`)

@@ -39,8 +39,6 @@ type Provider struct {
 	Exact bool
 	// Sequential providers cannot have two records under way at once.
 	Sequential bool
-	// Example has values for a working Issuer, by names of settings.
-	Example []string
 }
 
 // Way is a set of settings that suffices. Each part is met by any one of its names.

@@ -22,7 +22,7 @@ var table = []Provider{
 			{Name: "ACME_DNS_STORAGE_BASE_URL", Description: "The ACME-DNS JSON account data server.", Endpoint: true},
 		},
 		Ways: []Way{
-			{{"ACME_DNS_API_BASE"}},
+			{{"ACME_DNS_API_BASE"}, {"ACME_DNS_STORAGE_BASE_URL"}},
 		},
 	},
 	{
@@ -810,7 +810,7 @@ var table = []Provider{
 		Name: "epik", Title: "Epik", URL: "https://www.epik.com/",
 		Keys: []Key{
 			{Name: "EPIK_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
-			{Name: "EPIK_SIGNATURE", Description: "Epik API signature (https://registrar.epik.com/account/api-settings/)"},
+			{Name: "EPIK_SIGNATURE", Description: "Epik API signature (https://registrar.epik.com/account/api-settings/)", Secret: true},
 			{Name: "EPIK_TTL", Description: "The TTL of the TXT record used for the DNS challenge in seconds (Default: 3600)"},
 		},
 		Ways: []Way{
@@ -1720,7 +1720,7 @@ var table = []Provider{
 			{Name: "NICMANAGER_API_EMAIL", Description: "Email-based login"},
 			{Name: "NICMANAGER_API_LOGIN", Description: "Login, used for Username-based login"},
 			{Name: "NICMANAGER_API_MODE", Description: "mode: 'anycast' or 'zones' (for FreeDNS) (default: 'anycast')"},
-			{Name: "NICMANAGER_API_OTP", Description: "TOTP Secret (optional)"},
+			{Name: "NICMANAGER_API_OTP", Description: "TOTP Secret (optional)", Secret: true},
 			{Name: "NICMANAGER_API_PASSWORD", Description: "Password, always required", Secret: true},
 			{Name: "NICMANAGER_API_USERNAME", Description: "Username, used for Username-based login"},
 			{Name: "NICMANAGER_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},

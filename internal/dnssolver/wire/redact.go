@@ -12,6 +12,9 @@ import (
 // mask stands for what must not be shown.
 const mask = "***"
 
+// maxCleaned is how long a text may be that is looked through, in bytes.
+const maxCleaned = 64 << 10
+
 // addresses are IP addresses with or without a port, and "on 10.96.0.10:53" of a failed look-up: what names
 // resolve to inside a cluster is nothing to tell a tenant, and changes from one try to the next.
 var addresses = regexp.MustCompile(`( on )?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
@@ -19,9 +22,15 @@ var addresses = regexp.MustCompile(`( on )?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|
 // Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
 // of printable characters, at most MaxError bytes.
 func Clean(text string, secrets []string) string {
-	for _, form := range forms(secrets) {
-		text = strings.ReplaceAll(text, form, mask)
+	if len(text) > maxCleaned {
+		// Cut anywhere, half of a secret could be left at the end.
+		return "an error came that is too long to be shown"
 	}
+	var pairs []string
+	for _, form := range forms(secrets) {
+		pairs = append(pairs, form, mask)
+	}
+	text = strings.NewReplacer(pairs...).Replace(text)
 	text = addresses.ReplaceAllString(text, "")
 	text = strings.Map(func(c rune) rune {
 		if c == unicode.ReplacementChar || !unicode.IsPrint(c) && !unicode.IsSpace(c) {
