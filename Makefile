@@ -45,9 +45,8 @@ bench: control-plane build ## Measure the operator on a fresh control plane. ARG
 	@$(GO) run ./test/bench $(ARGS)
 
 .PHONY: build
-build: ## Build the operator into bin/certwright, and dns-solver into bin/dns-solver.
+build: ## Build the operator into bin/certwright.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/certwright .
-	cd cmd/dns-solver && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../bin/dns-solver .
 
 ##@ Checks
 
@@ -93,6 +92,10 @@ diff: ## Fail if the checkout has changes that are not committed.
 .PHONY: control-plane
 control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl once (KUBEBUILDER_ASSETS set: nothing).
 	@hack/kube/build.sh > /dev/null
+
+.PHONY: dns-solver
+dns-solver: ## Build the program of the DNS providers into bin/dns-solver, for the operator's flag --dns-solver.
+	cd cmd/dns-solver && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../bin/dns-solver .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s).

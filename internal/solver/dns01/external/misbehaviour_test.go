@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,10 +33,12 @@ func startVendor(t *testing.T) (address string, told <-chan url.Values) {
 
 func next(t *testing.T, told <-chan url.Values) url.Values {
 	t.Helper()
+	patience, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	select {
 	case values := <-told:
 		return values
-	case <-time.After(10 * time.Second):
+	case <-patience.Done():
 		t.Fatal("nothing was told")
 		return nil
 	}
