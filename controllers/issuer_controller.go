@@ -19,6 +19,7 @@ import (
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/report"
+	"github.com/certwright/certwright/internal/solver"
 )
 
 // IssuerReconciler checks that an Issuer or a ClusterIssuer can sign, and registers accounts. It is
@@ -34,6 +35,8 @@ type IssuerReconciler struct {
 	Accounts *backend.Accounts
 	// Limits keeps accounts to the limits of their CA.
 	Limits *backend.Limiters
+	// Solvers knows what the solvers of ACME issuers need.
+	Solvers *solver.Solvers
 	// CRLs keeps the revocation lists of ca issuers.
 	CRLs   *crl.CRLs
 	Events report.Events
@@ -136,6 +139,10 @@ func (r *IssuerReconciler) checkCA(ctx context.Context, issuer v1.GenericIssuer,
 }
 
 func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
+	r.Accounts.KeepSecrets(issuer)
+	if err := r.Solvers.CheckSettings(r.solvers(issuer)); err != nil {
+		return ready{}, err
+	}
 	account, err := r.Accounts.Ensure(ctx, issuer, status.ACME)
 	if err != nil {
 		return ready{}, err
@@ -158,6 +165,16 @@ func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssue
 		goOn = r.Client.Now().Add(backend.OfferRefresh)
 	}
 	return ready{reason: v1.ReasonACMEAccountRegistered, message: "The account is registered at the CA" + remark, until: goOn}, nil
+}
+
+func (r *IssuerReconciler) solvers(issuer v1.GenericIssuer) solver.IssuerSolvers {
+	of := solver.IssuerSolvers{
+		Owner: backend.IssuerOwner(issuer), SecretNamespace: issuer.GetNamespace(), Solvers: issuer.GetSpec().ACME.Solvers,
+	}
+	if of.SecretNamespace == "" {
+		of.OfClusterIssuer, of.SecretNamespace = true, r.ClusterResourceNamespace
+	}
+	return of
 }
 
 func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err error) v1.Condition {

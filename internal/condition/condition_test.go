@@ -62,8 +62,9 @@ func TestUnsupported(t *testing.T) {
 			[]string{"solvers[0].http01.ingress (no route is made: lead /.well-known/acme-challenge/ of the name to the operator's solver Service)"}},
 		"a Gateway": {acme(v1.ACMESolver{HTTP01: &v1.HTTP01Solver{GatewayHTTPRoute: &v1.HTTP01GatewayHTTPRoute{}}}),
 			[]string{"solvers[0].http01.gatewayHTTPRoute (no route is made: lead /.well-known/acme-challenge/ of the name to the operator's solver Service)"}},
-		"another provider": {acme(v1.ACMESolver{}, v1.ACMESolver{DNS01: &v1.DNS01Solver{Cloudflare: &v1.CloudflareProvider{}}}),
-			[]string{"solvers[1].dns01.cloudflare (its challenges fail: use rfc2136)"}},
+		"another provider": {acme(v1.ACMESolver{}, v1.ACMESolver{DNS01: &v1.DNS01Solver{ACMEDNS: &v1.ACMEDNSProvider{}}}),
+			[]string{"solvers[1].dns01.acmeDNS (its challenges fail: use provider or rfc2136)"}},
+		"a provider that dns-solver runs": {acme(v1.ACMESolver{DNS01: &v1.DNS01Solver{Cloudflare: &v1.CloudflareProvider{}}}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, condition.Unsupported(&test.spec)); diff != "" {

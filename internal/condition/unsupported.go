@@ -34,8 +34,8 @@ func unsupportedSolver(solver *v1.ACMESolver) []string {
 			fields = append(fields, "http01.ingress "+routed)
 		}
 	}
-	if dns01 := solver.DNS01; dns01 != nil && dns01.RFC2136 == nil {
-		fields = append(fields, "dns01."+provider(dns01)+" (its challenges fail: use rfc2136)")
+	if dns01 := solver.DNS01; dns01 != nil && (dns01.ACMEDNS != nil || dns01.Webhook != nil) {
+		fields = append(fields, "dns01."+provider(dns01)+" (its challenges fail: use provider or rfc2136)")
 	}
 	return fields
 }

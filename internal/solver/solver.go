@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +53,8 @@ type Solvers struct {
 	Resolver dns01.Resolver
 	// Reach is what the solvers of a namespace's Issuer, and the zones that they are for, may make us ask.
 	Reach reach.Policy
+	// External runs the providers that are not compiled in.
+	External External
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
 	// Router knows the routes that lead to HTTP-01 answers, nil if none are made.
@@ -138,15 +142,19 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 // dns is the provider and the record of a DNS-01 challenge.
 func (s *Solvers) dns(challenge Challenge) (dns01.Provider, dns01.Record, error) {
 	solver := challenge.Progress.Solver
-	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil {
-		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonNotSupported,
-			"the DNS provider of the solver for %q is not supported yet: use rfc2136", challenge.Identifier)
+	if solver == nil || solver.DNS01 == nil {
+		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver,
+			"the solver for %q has no DNS provider", challenge.Identifier)
 	}
 	record := dns01.NewRecord(challenge.Identifier, acme.DNS01Value(challenge.Progress.KeyAuthorization))
 	if challenge.Progress.RecordName != "" {
 		record.FQDN = challenge.Progress.RecordName
 	}
-	provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
+	if solver.DNS01.RFC2136 != nil {
+		provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
+		return provider, record, err
+	}
+	provider, err := s.external(challenge)
 	return provider, record, err
 }
 
@@ -168,7 +176,7 @@ func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.
 		TSIGKeyName: spec.TSIGKeyName, TSIGAlgorithm: spec.TSIGAlgorithm,
 	}
 	if ref := spec.TSIGSecretSecretRef; ref != nil {
-		secret, err := s.credential(challenge, *ref)
+		secret, err := s.entry(challenge.solverOf(), *ref)
 		if err != nil {
 			return nil, err
 		}
@@ -184,27 +192,53 @@ func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.
 // Credentials are what the solver's Secrets hold that a clean-up needs, by names of their own.
 func (s *Solvers) Credentials(challenge Challenge) (map[string][]byte, error) {
 	solver := challenge.Progress.Solver
-	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil || solver.DNS01.RFC2136.TSIGSecretSecretRef == nil {
+	if solver == nil || solver.DNS01 == nil {
 		return nil, nil
 	}
-	ref := *solver.DNS01.RFC2136.TSIGSecretSecretRef
-	value, err := s.credential(challenge, ref)
-	if err != nil {
-		return nil, err
+	if rfc2136 := solver.DNS01.RFC2136; rfc2136 != nil {
+		if rfc2136.TSIGSecretSecretRef == nil {
+			return nil, nil
+		}
+		return s.entries(challenge.solverOf(), []v1.SecretKeySelector{*rfc2136.TSIGSecretSecretRef})
 	}
-	return map[string][]byte{keptName(ref): value}, nil
+	spec, err := settingsOf(solver.DNS01)
+	if err != nil {
+		// Nothing is put in place with it, so there will be nothing to clean up.
+		return nil, nil //nolint:nilerr // Present says it.
+	}
+	found, err := s.entries(challenge.solverOf(), slices.Collect(maps.Values(spec.entries)))
+	if err != nil || spec.secret == "" {
+		return found, err
+	}
+	data, err := s.wholeSecret(challenge.solverOf(), spec.secret)
+	for key, value := range data {
+		found[keptName(v1.SecretKeySelector{Name: spec.secret, Key: key})] = value
+	}
+	return found, err
+}
+
+func (s *Solvers) entries(of solverOf, refs []v1.SecretKeySelector) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	for _, ref := range refs {
+		value, err := s.entry(of, ref)
+		if err != nil {
+			return nil, err
+		}
+		found[keptName(ref)] = value
+	}
+	return found, nil
 }
 
 // keptName is unique, and a key that a Secret may have: no name of a Secret has two dots in a row.
 func keptName(ref v1.SecretKeySelector) string { return ref.Name + ".." + ref.Key }
 
-// credential reads a Secret that the solver names or, where that is gone, what was kept of it.
-func (s *Solvers) credential(challenge Challenge, ref v1.SecretKeySelector) ([]byte, error) {
-	secret, err := s.Secrets.Get(challenge.Owner, types.NamespacedName{Namespace: challenge.SecretNamespace, Name: ref.Name})
+// entry reads an entry of a Secret that a solver names or, where that is gone, what was kept of it.
+func (s *Solvers) entry(of solverOf, ref v1.SecretKeySelector) ([]byte, error) {
+	secret, err := s.Secrets.Get(of.owner, types.NamespacedName{Namespace: of.namespace, Name: ref.Name})
 	if secret != nil && len(secret.Data[ref.Key]) > 0 {
 		return secret.Data[ref.Key], nil
 	}
-	if kept := challenge.Kept[keptName(ref)]; len(kept) > 0 && !outcome.IsMomentary(err) {
+	if kept := of.kept[keptName(ref)]; len(kept) > 0 && !outcome.IsMomentary(err) {
 		return kept, nil
 	}
 	if err != nil {
@@ -223,7 +257,11 @@ func (s *Solvers) resolver(challenge Challenge) dns01.Resolver {
 }
 
 func (s *Solvers) reach(challenge Challenge) reach.Policy {
-	if challenge.OfClusterIssuer {
+	return s.reachOf(challenge.OfClusterIssuer)
+}
+
+func (s *Solvers) reachOf(ofClusterIssuer bool) reach.Policy {
+	if ofClusterIssuer {
 		return reach.Policy{Unrestricted: true}
 	}
 	return s.Reach
@@ -233,6 +271,9 @@ func (s *Solvers) reach(challenge Challenge) reach.Policy {
 func transient(reason string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if failure, ok := errors.AsType[*outcome.Error](err); ok {
+		return failure
 	}
 	if _, refused := errors.AsType[*reach.Error](err); refused {
 		failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
