@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -63,7 +62,6 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 		return report.Result(waiting, noTime, r.Client.Now())
 	}
 	status.Conditions = condition.Set(status.Conditions, r.condition(issuer, ready, waiting), r.Client.Now())
-	status.Conditions = r.unsupported(issuer, status.Conditions)
 	if err := r.writeStatus(ctx, issuer, status); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
@@ -186,19 +184,6 @@ func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err e
 		result.Status, result.Reason, result.Message = metav1.ConditionFalse, failure.Reason, failure.Message
 	}
 	return result
-}
-
-// unsupported tells of fields that are accepted and not acted upon yet, so that none is ignored in
-// silence.
-func (r *IssuerReconciler) unsupported(issuer v1.GenericIssuer, conditions []v1.Condition) []v1.Condition {
-	fields := condition.Unsupported(issuer.GetSpec())
-	if len(fields) == 0 {
-		return condition.Remove(conditions, v1.ConditionUnsupported)
-	}
-	return condition.Set(conditions, v1.Condition{
-		Type: v1.ConditionUnsupported, Status: metav1.ConditionTrue, Reason: v1.ReasonNotSupported,
-		Message: "Not supported yet: " + strings.Join(fields, "; "), ObservedGeneration: issuer.GetGeneration(),
-	}, r.Client.Now())
 }
 
 func (r *IssuerReconciler) writeStatus(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) error {

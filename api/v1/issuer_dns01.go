@@ -266,6 +266,9 @@ func (s *DNS01Solver) SecretNames() []string {
 			}
 		}
 	}
+	if s.ACMEDNS != nil {
+		add(&s.ACMEDNS.AccountSecretRef)
+	}
 	if s.AzureDNS != nil {
 		add(s.AzureDNS.ClientSecretSecretRef)
 	}

@@ -112,6 +112,7 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 		Reach:    namespaced,
 		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
 		Replicas: replicas(mgr.GetClient(), options),
+		API:      clientset.Discovery().RESTClient(),
 		Router:   p.routing, HTTPNameservers: options.HTTP01Nameservers, HTTPPort: options.HTTP01Port, Now: options.Now,
 	}
 	return p, mgr.Add(p.secrets)

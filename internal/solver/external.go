@@ -48,7 +48,7 @@ type IssuerSolvers struct {
 func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
 	for i := range issuer.Solvers {
 		dns := issuer.Solvers[i].DNS01
-		if dns == nil || dns.RFC2136 != nil || !isExternal(dns) {
+		if dns == nil || !isExternal(dns) {
 			continue
 		}
 		_, err := s.settled(solverOf{
@@ -67,8 +67,10 @@ func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
 	return nil
 }
 
-// isExternal says whether a solver's provider is one that dns-solver may run. The others are told of elsewhere.
-func isExternal(dns *v1.DNS01Solver) bool { return dns.ACMEDNS == nil && dns.Webhook == nil }
+// isExternal says whether a solver's provider is one that dns-solver runs.
+func isExternal(dns *v1.DNS01Solver) bool {
+	return dns.RFC2136 == nil && dns.ACMEDNS == nil && dns.Webhook == nil
+}
 
 // solverOf is a DNS-01 solver and whose it is.
 type solverOf struct {
@@ -91,9 +93,6 @@ type settled struct {
 // settled reads the Secrets of a solver and checks its settings.
 func (s *Solvers) settled(of solverOf) (settled, error) {
 	spec, err := settingsOf(of.dns)
-	if errors.Is(err, errNotServed) {
-		return settled{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonNotSupported, "%v", err)
-	}
 	if err != nil {
 		return settled{}, invalidSolver(err)
 	}

@@ -17,9 +17,6 @@ type settings struct {
 	secret string
 }
 
-// errNotServed is a provider that neither the operator nor dns-solver has.
-var errNotServed = errors.New("the provider is accepted but not served yet: use provider, rfc2136, or one of cloudflare, route53, cloudDNS, azureDNS and digitalocean")
-
 // settingsOf translates the fields of a solver to the provider's own settings.
 func settingsOf(dns *v1.DNS01Solver) (settings, error) {
 	switch {
@@ -43,7 +40,7 @@ func settingsOf(dns *v1.DNS01Solver) (settings, error) {
 		return settings{}, errors.New("akamai is accepted but cannot be served: the library for it is not to be had; " +
 			"delegate the challenge's name by a CNAME record to a zone of another provider, and set cnameStrategy to Follow")
 	default:
-		return settings{}, errNotServed
+		return settings{}, errors.New("the solver has no DNS provider")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -22,7 +23,9 @@ import (
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/acmedns"
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
+	"github.com/certwright/certwright/internal/solver/dns01/webhook"
 	"github.com/certwright/certwright/internal/solver/http01"
 )
 
@@ -53,6 +56,8 @@ type Solvers struct {
 	Resolver dns01.Resolver
 	// Reach is what the solvers of a namespace's Issuer, and the zones that they are for, may make us ask.
 	Reach reach.Policy
+	// API asks the API server, which passes on what is for webhook solvers.
+	API rest.Interface
 	// External runs the providers that are not compiled in.
 	External External
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
@@ -129,7 +134,7 @@ func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all fu
 
 // CleanUp takes an answer away, by its exact name and value.
 func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
-	if challenge.Progress.Type != acmev1.DNS01 {
+	if challenge.Progress.Type != acmev1.DNS01 || isForgetful(challenge.Progress.Solver) {
 		return nil
 	}
 	provider, record, err := s.dns(challenge)
@@ -137,6 +142,11 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 		return err
 	}
 	return provider.CleanUp(ctx, record)
+}
+
+// isForgetful says whether a solver's records go by themselves, so that its credentials may be gone already.
+func isForgetful(solver *v1.ACMESolver) bool {
+	return solver != nil && solver.DNS01 != nil && solver.DNS01.ACMEDNS != nil
 }
 
 // dns is the provider and the record of a DNS-01 challenge.
@@ -150,12 +160,49 @@ func (s *Solvers) dns(challenge Challenge) (dns01.Provider, dns01.Record, error)
 	if challenge.Progress.RecordName != "" {
 		record.FQDN = challenge.Progress.RecordName
 	}
-	if solver.DNS01.RFC2136 != nil {
-		provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
-		return provider, record, err
-	}
-	provider, err := s.external(challenge)
+	provider, err := s.provider(challenge, solver.DNS01)
 	return provider, record, err
+}
+
+func (s *Solvers) provider(challenge Challenge, solver *v1.DNS01Solver) (dns01.Provider, error) {
+	switch {
+	case solver.RFC2136 != nil:
+		return s.rfc2136(challenge, solver.RFC2136)
+	case solver.ACMEDNS != nil:
+		return s.acmeDNS(challenge, solver.ACMEDNS)
+	case solver.Webhook != nil:
+		return s.webhook(challenge, solver.Webhook)
+	default:
+		return s.external(challenge)
+	}
+}
+
+func (s *Solvers) acmeDNS(challenge Challenge, spec *v1.ACMEDNSProvider) (dns01.Provider, error) {
+	accounts, err := s.entry(challenge.solverOf(), spec.AccountSecretRef)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := acmedns.New(acmedns.Config{Host: spec.Host, Accounts: accounts, Domain: challenge.Identifier, Reach: s.reach(challenge)})
+	if err != nil {
+		return nil, invalidSolver(fmt.Errorf("solver acmeDNS: %w", err))
+	}
+	return provider, nil
+}
+
+func (s *Solvers) webhook(challenge Challenge, spec *v1.WebhookProvider) (dns01.Provider, error) {
+	provider := &webhook.Provider{
+		Client: s.API, Group: spec.GroupName, Solver: spec.SolverName, Config: spec.Config,
+		UID: challenge.Order.UID, DNSName: challenge.Identifier, Namespace: challenge.SecretNamespace,
+		Ambient: s.External.ambient(challenge.OfClusterIssuer),
+		Zone: func(ctx context.Context, fqdn string) (string, error) {
+			zone, err := s.resolver(challenge).Zone(ctx, fqdn)
+			return zone.Name, err
+		},
+	}
+	if err := provider.Validate(); err != nil {
+		return nil, invalidSolver(fmt.Errorf("solver webhook: %w", err))
+	}
+	return provider, nil
 }
 
 // RecordName is where the record of a DNS-01 challenge goes: below the name itself, or where a CNAME
