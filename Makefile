@@ -35,6 +35,7 @@ test: control-plane ## Run all specs but the cluster and load tiers, with the ra
 	if [ -n "$$others" ]; then \
 	  $(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race -p 2 -timeout 20m $$others; \
 	fi; \
+	if [ '$(TESTS)' = ./... ]; then (cd cmd/dns-solver && $(GO) test ./generate); fi; \
 	if [ "$$others" != "$$packages" ]; then \
 	  $(call TOOL,ginkgo) run --race --procs=$(PROCS) --timeout=20m --no-color --succinct ./controllers; \
 	fi
@@ -63,6 +64,10 @@ generate: ## Regenerate deepcopy code, CRDs, RBAC and the chart's copies of them
 	$(call TOOL,controller-gen) crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd/bases
 	$(GO) run ./hack/chart
 
+.PHONY: generate-dns
+generate-dns: ## Regenerate what is known of DNS providers, after a change of lego's version or of the facts about it.
+	cd cmd/dns-solver && $(GO) run ./generate
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(call TOOL,golangci-lint) fmt
@@ -70,10 +75,12 @@ fmt: ## Format the code.
 .PHONY: lint
 lint: ## Lint the code, the layers included.
 	$(call TOOL,golangci-lint) run ./...
+	cd cmd/dns-solver && $(call TOOL,golangci-lint) run --config ../../.golangci.yml ./...
 
 .PHONY: unit
 unit: control-plane ## Run the specs of the API and of single packages.
 	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./hack/... ./internal/...
+	@cd cmd/dns-solver && $(GO) test ./generate
 
 .PHONY: chart-lint
 chart-lint: ## Lint the Helm chart and render it.
@@ -90,6 +97,10 @@ diff: ## Fail if the checkout has changes that are not committed.
 .PHONY: control-plane
 control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl once (KUBEBUILDER_ASSETS set: nothing).
 	@hack/kube/build.sh > /dev/null
+
+.PHONY: dns-solver
+dns-solver: ## Build the program of the DNS providers into bin/dns-solver, for the operator's flag --dns-solver.
+	cd cmd/dns-solver && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../bin/dns-solver .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +18,7 @@ import (
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/report"
+	"github.com/certwright/certwright/internal/solver"
 )
 
 // IssuerReconciler checks that an Issuer or a ClusterIssuer can sign, and registers accounts. It is
@@ -34,6 +34,8 @@ type IssuerReconciler struct {
 	Accounts *backend.Accounts
 	// Limits keeps accounts to the limits of their CA.
 	Limits *backend.Limiters
+	// Solvers knows what the solvers of ACME issuers need.
+	Solvers *solver.Solvers
 	// CRLs keeps the revocation lists of ca issuers.
 	CRLs   *crl.CRLs
 	Events report.Events
@@ -60,7 +62,6 @@ func (r *IssuerReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 		return report.Result(waiting, noTime, r.Client.Now())
 	}
 	status.Conditions = condition.Set(status.Conditions, r.condition(issuer, ready, waiting), r.Client.Now())
-	status.Conditions = r.unsupported(issuer, status.Conditions)
 	if err := r.writeStatus(ctx, issuer, status); err != nil {
 		return report.Result(err, noTime, r.Client.Now())
 	}
@@ -136,6 +137,10 @@ func (r *IssuerReconciler) checkCA(ctx context.Context, issuer v1.GenericIssuer,
 }
 
 func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) (ready, error) {
+	r.Accounts.KeepSecrets(issuer)
+	if err := r.Solvers.CheckSettings(r.solvers(issuer)); err != nil {
+		return ready{}, err
+	}
 	account, err := r.Accounts.Ensure(ctx, issuer, status.ACME)
 	if err != nil {
 		return ready{}, err
@@ -160,6 +165,16 @@ func (r *IssuerReconciler) checkACME(ctx context.Context, issuer v1.GenericIssue
 	return ready{reason: v1.ReasonACMEAccountRegistered, message: "The account is registered at the CA" + remark, until: goOn}, nil
 }
 
+func (r *IssuerReconciler) solvers(issuer v1.GenericIssuer) solver.IssuerSolvers {
+	of := solver.IssuerSolvers{
+		Owner: backend.IssuerOwner(issuer), SecretNamespace: issuer.GetNamespace(), Solvers: issuer.GetSpec().ACME.Solvers,
+	}
+	if of.SecretNamespace == "" {
+		of.OfClusterIssuer, of.SecretNamespace = true, r.ClusterResourceNamespace
+	}
+	return of
+}
+
 func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err error) v1.Condition {
 	result := v1.Condition{
 		Type: v1.ConditionReady, Status: metav1.ConditionTrue, Reason: ready.reason, Message: ready.message,
@@ -169,19 +184,6 @@ func (r *IssuerReconciler) condition(issuer v1.GenericIssuer, ready ready, err e
 		result.Status, result.Reason, result.Message = metav1.ConditionFalse, failure.Reason, failure.Message
 	}
 	return result
-}
-
-// unsupported tells of fields that are accepted and not acted upon yet, so that none is ignored in
-// silence.
-func (r *IssuerReconciler) unsupported(issuer v1.GenericIssuer, conditions []v1.Condition) []v1.Condition {
-	fields := condition.Unsupported(issuer.GetSpec())
-	if len(fields) == 0 {
-		return condition.Remove(conditions, v1.ConditionUnsupported)
-	}
-	return condition.Set(conditions, v1.Condition{
-		Type: v1.ConditionUnsupported, Status: metav1.ConditionTrue, Reason: v1.ReasonNotSupported,
-		Message: "Not supported yet: " + strings.Join(fields, "; "), ObservedGeneration: issuer.GetGeneration(),
-	}, r.Client.Now())
 }
 
 func (r *IssuerReconciler) writeStatus(ctx context.Context, issuer v1.GenericIssuer, status *v1.IssuerStatus) error {

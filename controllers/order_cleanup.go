@@ -129,7 +129,7 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 		}
 	}
 	if err := errors.Join(failures...); err != nil {
-		if now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
+		if slices.ContainsFunc(failures, worthAnotherTry) && now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
 			pass.progress.Polled(time.Time{}, now)
 			return outcome.WaitUntil(pass.progress.NextPoll, "CleanUpError", "%v", err)
 		}
@@ -140,6 +140,9 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 	}
 	return r.setFinalizer(ctx, pass, false)
 }
+
+// worthAnotherTry says whether a clean-up that failed may succeed later: not where what it needs is gone.
+func worthAnotherTry(err error) bool { return outcome.From(err).Kind != outcome.Terminal }
 
 // setFinalizer holds the Order back as long as something of it is outside of the cluster.
 func (r *OrderReconciler) setFinalizer(ctx context.Context, pass *orderPass, wanted bool) error {

@@ -13,9 +13,6 @@ const (
 	// ConditionSourceProblem is on Certificates that were made for an Ingress, Gateway or ListenerSet, True only:
 	// what that says now cannot be followed, and the Certificate is what it last said that could be.
 	ConditionSourceProblem = "SourceProblem"
-	// ConditionUnsupported is on issuers, True only: the spec has fields that are accepted and not acted upon
-	// yet.
-	ConditionUnsupported = "Unsupported"
 	// ConditionApproved is on CertificateRequests, True only: the request may be signed.
 	ConditionApproved = "Approved"
 	// ConditionDenied is on CertificateRequests, True only: the request must not be signed.

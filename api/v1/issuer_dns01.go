@@ -18,7 +18,7 @@ const (
 
 // DNS01Solver answers DNS-01 challenges. Exactly one provider is set.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.acmeDNS), has(self.akamai), has(self.azureDNS), has(self.cloudDNS), has(self.cloudflare), has(self.digitalocean), has(self.rfc2136), has(self.route53), has(self.webhook)].filter(set, set).size() == 1",message="a dns01 solver has exactly one provider: set one of acmeDNS, akamai, azureDNS, cloudDNS, cloudflare, digitalocean, rfc2136, route53 and webhook; write a second solver for another"
+// +kubebuilder:validation:XValidation:rule="[has(self.acmeDNS), has(self.akamai), has(self.azureDNS), has(self.cloudDNS), has(self.cloudflare), has(self.digitalocean), has(self.provider), has(self.rfc2136), has(self.route53), has(self.webhook)].filter(set, set).size() == 1",message="a dns01 solver has exactly one provider: set one of acmeDNS, akamai, azureDNS, cloudDNS, cloudflare, digitalocean, provider, rfc2136, route53 and webhook; write a second solver for another"
 type DNS01Solver struct {
 	// CNAMEStrategy is None (the default: write the record below the name itself) or Follow (write it at
 	// the target of a CNAME record there).
@@ -57,6 +57,11 @@ type DNS01Solver struct {
 	// DigitalOcean uses DigitalOcean.
 	// +optional
 	DigitalOcean *DigitalOceanProvider `json:"digitalocean,omitempty"`
+
+	// Provider uses one of the many providers that have no field of their own here: docs/dns-providers.md
+	// lists them with their settings.
+	// +optional
+	Provider *DNSProvider `json:"provider,omitempty"`
 
 	// RFC2136 uses dynamic updates of DNS (RFC 2136), as BIND, Knot and PowerDNS take them.
 	// +optional
@@ -219,6 +224,73 @@ type CloudflareProvider struct {
 type DigitalOceanProvider struct {
 	// TokenSecretRef names an access token.
 	TokenSecretRef SecretKeySelector `json:"tokenSecretRef"`
+}
+
+// DNSProvider is a provider of DNS by its name, with its settings under the names that the provider gives them.
+// docs/dns-providers.md lists them. A setting that the provider does not know makes the issuer not ready.
+type DNSProvider struct {
+	// Name of the provider, such as hetzner, gandiv5 or httpreq.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]+$`
+	Name string `json:"name"`
+
+	// SecretRef names the Secret with the credentials: each of its keys is a setting, such as
+	// HETZNER_API_TOKEN. It is in the Issuer's namespace or, for a ClusterIssuer, in the operator's.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+
+	// Config has settings that are not secret, such as HETZNER_TTL. Anyone who may read the issuer can read
+	// them.
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(key, key.size() <= 64 && key.matches('^[A-Z][A-Z0-9_]*$') && self[key].size() <= 1024)",message="a setting has a name in capital letters, digits and _ of at most 64 characters, and a value of at most 1024"
+	// +optional
+	Config map[string]string `json:"config,omitempty"`
+}
+
+// SecretReference names a whole Secret.
+type SecretReference struct {
+	// Name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// SecretNames are the names of the Secrets that a solver uses, in no order, some maybe twice.
+func (s *DNS01Solver) SecretNames() []string {
+	var names []string
+	add := func(refs ...*SecretKeySelector) {
+		for _, ref := range refs {
+			if ref != nil {
+				names = append(names, ref.Name)
+			}
+		}
+	}
+	if s.ACMEDNS != nil {
+		add(&s.ACMEDNS.AccountSecretRef)
+	}
+	if s.AzureDNS != nil {
+		add(s.AzureDNS.ClientSecretSecretRef)
+	}
+	if s.CloudDNS != nil {
+		add(s.CloudDNS.ServiceAccountSecretRef)
+	}
+	if s.Cloudflare != nil {
+		add(s.Cloudflare.APITokenSecretRef, s.Cloudflare.APIKeySecretRef)
+	}
+	if s.DigitalOcean != nil {
+		add(&s.DigitalOcean.TokenSecretRef)
+	}
+	if s.RFC2136 != nil {
+		add(s.RFC2136.TSIGSecretSecretRef)
+	}
+	if s.Route53 != nil {
+		add(s.Route53.AccessKeyIDSecretRef, s.Route53.SecretAccessKeySecretRef)
+	}
+	if s.Provider != nil && s.Provider.SecretRef != nil {
+		names = append(names, s.Provider.SecretRef.Name)
+	}
+	return names
 }
 
 // RFC2136Protocol is what dynamic updates are sent over.

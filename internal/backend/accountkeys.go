@@ -85,8 +85,11 @@ func (a *Accounts) secretNames(issuer v1.GenericIssuer) []types.NamespacedName {
 		names = append(names, a.name(issuer, spec.ExternalAccountBinding.KeySecretRef.Name))
 	}
 	for _, solver := range spec.Solvers {
-		if solver.DNS01 != nil && solver.DNS01.RFC2136 != nil && solver.DNS01.RFC2136.TSIGSecretSecretRef != nil {
-			names = append(names, a.name(issuer, solver.DNS01.RFC2136.TSIGSecretSecretRef.Name))
+		if solver.DNS01 == nil {
+			continue
+		}
+		for _, name := range solver.DNS01.SecretNames() {
+			names = append(names, a.name(issuer, name))
 		}
 	}
 	return names

@@ -53,7 +53,7 @@ func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *
 	if err != nil {
 		return nil, err
 	}
-	a.Secrets.Keep(IssuerOwner(issuer), a.secretNames(issuer)...)
+	a.KeepSecrets(issuer)
 	key, err := a.ensureKey(ctx, issuer)
 	if err != nil {
 		return nil, err
@@ -78,6 +78,11 @@ func (a *Accounts) Ensure(ctx context.Context, issuer v1.GenericIssuer, status *
 		}
 	}
 	return account, nil
+}
+
+// KeepSecrets ends the interest in every Secret that an ACME issuer does not name any more.
+func (a *Accounts) KeepSecrets(issuer v1.GenericIssuer) {
+	a.Secrets.Keep(IssuerOwner(issuer), a.secretNames(issuer)...)
 }
 
 // registered says whether the account is known to exist: the status of this very spec says so, for

@@ -6,7 +6,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/certwright/certwright/api/v1"
@@ -44,35 +43,4 @@ func TestSetBoundsWhatItIsGiven(t *testing.T) {
 			t.Errorf("%d bytes of at most %d, valid %t", len(text), limit, utf8.ValidString(text))
 		}
 	}
-}
-
-// Every field that is accepted and not acted upon is told, and no field that is.
-func TestUnsupported(t *testing.T) {
-	class := "nginx"
-	for name, test := range map[string]struct {
-		spec v1.IssuerSpec
-		want []string
-	}{
-		"selfSigned": {v1.IssuerSpec{SelfSigned: &v1.SelfSignedIssuer{}}, nil},
-		"what works": {acme(
-			v1.ACMESolver{HTTP01: &v1.HTTP01Solver{Ingress: &v1.HTTP01Ingress{}}},
-			v1.ACMESolver{DNS01: &v1.DNS01Solver{RFC2136: &v1.RFC2136Provider{}}},
-		), nil},
-		"an Ingress": {acme(v1.ACMESolver{HTTP01: &v1.HTTP01Solver{Ingress: &v1.HTTP01Ingress{IngressClassName: &class}}}),
-			[]string{"solvers[0].http01.ingress (no route is made: lead /.well-known/acme-challenge/ of the name to the operator's solver Service)"}},
-		"a Gateway": {acme(v1.ACMESolver{HTTP01: &v1.HTTP01Solver{GatewayHTTPRoute: &v1.HTTP01GatewayHTTPRoute{}}}),
-			[]string{"solvers[0].http01.gatewayHTTPRoute (no route is made: lead /.well-known/acme-challenge/ of the name to the operator's solver Service)"}},
-		"another provider": {acme(v1.ACMESolver{}, v1.ACMESolver{DNS01: &v1.DNS01Solver{Cloudflare: &v1.CloudflareProvider{}}}),
-			[]string{"solvers[1].dns01.cloudflare (its challenges fail: use rfc2136)"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, condition.Unsupported(&test.spec)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func acme(solvers ...v1.ACMESolver) v1.IssuerSpec {
-	return v1.IssuerSpec{ACME: &v1.ACMEIssuer{Solvers: solvers}}
 }

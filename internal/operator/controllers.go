@@ -20,6 +20,7 @@ import (
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/source"
 )
 
@@ -99,14 +100,37 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	if p.routing, err = p.newRouting(mgr); err != nil {
 		return nil, err
 	}
+	dnsSolver, err := dnsSolver(mgr, options)
+	if err != nil {
+		return nil, err
+	}
 	p.solvers = &solver.Solvers{
+		External: solver.External{
+			Client: dnsSolver, AmbientIssuers: options.AmbientIssuers, AmbientClusterIssuers: options.AmbientClusterIssuers,
+		},
 		Secrets:  p.secrets,
 		Reach:    namespaced,
 		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
 		Replicas: replicas(mgr.GetClient(), options),
+		API:      clientset.Discovery().RESTClient(),
 		Router:   p.routing, HTTPNameservers: options.HTTP01Nameservers, HTTPPort: options.HTTP01Port, Now: options.Now,
 	}
 	return p, mgr.Add(p.secrets)
+}
+
+// dnsSolver is the client of dns-solver; nil where there is none.
+func dnsSolver(mgr ctrl.Manager, options Options) (*external.Client, error) {
+	if options.DNSSolver == "" {
+		if options.DNSSolverSocket == "" {
+			return nil, nil
+		}
+		return &external.Client{Socket: options.DNSSolverSocket}, nil
+	}
+	program, client, err := external.NewProgram(options.DNSSolver, mgr.GetLogger().WithName("dns-solver"))
+	if err != nil {
+		return nil, err
+	}
+	return client, mgr.Add(program)
 }
 
 func userAgent() string { return "certwright/" + Version }
@@ -145,7 +169,7 @@ func newClusterIssuer() v1.GenericIssuer { return &v1.ClusterIssuer{} }
 func (p *parts) issuers(kind string, empty func() v1.GenericIssuer) *controllers.IssuerReconciler {
 	return &controllers.IssuerReconciler{
 		Kind: kind, New: empty, Client: p.client, Secrets: p.secrets, Signers: p.signers, Accounts: p.accounts,
-		Limits: p.limits, CRLs: p.crls, Events: p.events,
+		Limits: p.limits, CRLs: p.crls, Solvers: p.solvers, Events: p.events,
 		ClusterResourceNamespace: p.options.ClusterResourceNamespace,
 	}
 }

@@ -50,8 +50,14 @@ type Options struct {
 	CopiedPrefixes       []string
 	DNS01Nameservers     []string
 	DNS01NameserversOnly bool
-	HTTP01SolverAddress  string
-	HTTP01SolverService  string
+	// DNSSolver is the path of dns-solver, to be run beside the operator; DNSSolverSocket is where it answers
+	// that runs already.
+	DNSSolver             string
+	DNSSolverSocket       string
+	AmbientIssuers        bool
+	AmbientClusterIssuers bool
+	HTTP01SolverAddress   string
+	HTTP01SolverService   string
 	// HTTP01Solver is Shared or Pod; HTTP01SolverImage and the resources are those of pods.
 	HTTP01Solver         string
 	HTTP01SolverImage    string
@@ -95,22 +101,23 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Default gives the options of a start without flags.
 func Default() Options {
 	return Options{
-		APIGroup:             api.DefaultGroup,
-		OwnNamespace:         ownNamespace(),
-		MetricsAddress:       ":8080",
-		HealthAddress:        ":8081",
-		HTTP01SolverAddress:  ":8089",
-		HTTP01Solver:         string(v1.SolverShared),
-		HTTP01SolverRequests: map[string]string{"cpu": "10m", "memory": "16Mi"},
-		HTTP01SolverLimits:   map[string]string{"cpu": "100m", "memory": "64Mi"},
-		CRLAddress:           ":8082",
-		ConcurrentReconciles: 8 * runtime.GOMAXPROCS(0),
-		CopiedPrefixes:       []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
-		AutoAnnotations:      []string{api.AnnotationTLSACME},
-		GatewayAPIEvery:      30 * time.Second,
-		RestartSpread:        5 * time.Minute,
-		LogFormat:            "json",
-		Now:                  time.Now,
+		APIGroup:              api.DefaultGroup,
+		OwnNamespace:          ownNamespace(),
+		MetricsAddress:        ":8080",
+		HealthAddress:         ":8081",
+		HTTP01SolverAddress:   ":8089",
+		HTTP01Solver:          string(v1.SolverShared),
+		HTTP01SolverRequests:  map[string]string{"cpu": "10m", "memory": "16Mi"},
+		HTTP01SolverLimits:    map[string]string{"cpu": "100m", "memory": "64Mi"},
+		CRLAddress:            ":8082",
+		ConcurrentReconciles:  8 * runtime.GOMAXPROCS(0),
+		CopiedPrefixes:        []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		AutoAnnotations:       []string{api.AnnotationTLSACME},
+		GatewayAPIEvery:       30 * time.Second,
+		RestartSpread:         5 * time.Minute,
+		LogFormat:             "json",
+		Now:                   time.Now,
+		AmbientClusterIssuers: true,
 	}
 }
 
@@ -161,6 +168,10 @@ func (o *Options) groups() []group {
 	acme := newSet("ACME")
 	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
+	acme.flags.StringVar(&o.DNSSolver, "dns-solver", o.DNSSolver, "path of the program dns-solver, which runs most DNS providers; it is started beside the operator (default: none, and those providers are refused)")
+	acme.flags.StringVar(&o.DNSSolverSocket, "dns-solver-socket", o.DNSSolverSocket, "unix socket at which a dns-solver answers that runs already, instead of --dns-solver")
+	acme.flags.BoolVar(&o.AmbientIssuers, "issuer-ambient-credentials", o.AmbientIssuers, "let the DNS providers of Issuers sign in as the operator's pod or machine, where they are given no credentials: whoever may create an Issuer then writes records with that identity")
+	acme.flags.BoolVar(&o.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", o.AmbientClusterIssuers, "let the DNS providers of ClusterIssuers do so")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
 	acme.flags.StringVar(&o.HTTP01Solver, "http01-solver", o.HTTP01Solver, "what answers HTTP-01 challenges whose solver does not say: Shared (the operator itself) or Pod (one for each order)")
@@ -265,6 +276,9 @@ func (o *Options) checkACME() error {
 	}
 	if o.DNS01NameserversOnly && len(o.DNS01Nameservers) == 0 {
 		return fmt.Errorf("--dns01-recursive-nameservers-only needs --dns01-recursive-nameservers")
+	}
+	if o.DNSSolver != "" && o.DNSSolverSocket != "" {
+		return fmt.Errorf("--dns-solver and --dns-solver-socket exclude each other")
 	}
 	_, err := o.reach()
 	return err

@@ -8,10 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -20,7 +23,9 @@ import (
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/acmedns"
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
+	"github.com/certwright/certwright/internal/solver/dns01/webhook"
 	"github.com/certwright/certwright/internal/solver/http01"
 )
 
@@ -51,6 +56,10 @@ type Solvers struct {
 	Resolver dns01.Resolver
 	// Reach is what the solvers of a namespace's Issuer, and the zones that they are for, may make us ask.
 	Reach reach.Policy
+	// API asks the API server, which passes on what is for webhook solvers.
+	API rest.Interface
+	// External runs the providers that are not compiled in.
+	External External
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
 	// Router knows the routes that lead to HTTP-01 answers, nil if none are made.
@@ -125,7 +134,7 @@ func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all fu
 
 // CleanUp takes an answer away, by its exact name and value.
 func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
-	if challenge.Progress.Type != acmev1.DNS01 {
+	if challenge.Progress.Type != acmev1.DNS01 || isForgetful(challenge.Progress.Solver) {
 		return nil
 	}
 	provider, record, err := s.dns(challenge)
@@ -135,19 +144,65 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 	return provider.CleanUp(ctx, record)
 }
 
+// isForgetful says whether a solver's records go by themselves, so that its credentials may be gone already.
+func isForgetful(solver *v1.ACMESolver) bool {
+	return solver != nil && solver.DNS01 != nil && solver.DNS01.ACMEDNS != nil
+}
+
 // dns is the provider and the record of a DNS-01 challenge.
 func (s *Solvers) dns(challenge Challenge) (dns01.Provider, dns01.Record, error) {
 	solver := challenge.Progress.Solver
-	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil {
-		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonNotSupported,
-			"the DNS provider of the solver for %q is not supported yet: use rfc2136", challenge.Identifier)
+	if solver == nil || solver.DNS01 == nil {
+		return nil, dns01.Record{}, outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver,
+			"the solver for %q has no DNS provider", challenge.Identifier)
 	}
 	record := dns01.NewRecord(challenge.Identifier, acme.DNS01Value(challenge.Progress.KeyAuthorization))
 	if challenge.Progress.RecordName != "" {
 		record.FQDN = challenge.Progress.RecordName
 	}
-	provider, err := s.rfc2136(challenge, solver.DNS01.RFC2136)
+	provider, err := s.provider(challenge, solver.DNS01)
 	return provider, record, err
+}
+
+func (s *Solvers) provider(challenge Challenge, solver *v1.DNS01Solver) (dns01.Provider, error) {
+	switch {
+	case solver.RFC2136 != nil:
+		return s.rfc2136(challenge, solver.RFC2136)
+	case solver.ACMEDNS != nil:
+		return s.acmeDNS(challenge, solver.ACMEDNS)
+	case solver.Webhook != nil:
+		return s.webhook(challenge, solver.Webhook)
+	default:
+		return s.external(challenge)
+	}
+}
+
+func (s *Solvers) acmeDNS(challenge Challenge, spec *v1.ACMEDNSProvider) (dns01.Provider, error) {
+	accounts, err := s.entry(challenge.solverOf(), spec.AccountSecretRef)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := acmedns.New(acmedns.Config{Host: spec.Host, Accounts: accounts, Domain: challenge.Identifier, Reach: s.reach(challenge)})
+	if err != nil {
+		return nil, invalidSolver(fmt.Errorf("solver acmeDNS: %w", err))
+	}
+	return provider, nil
+}
+
+func (s *Solvers) webhook(challenge Challenge, spec *v1.WebhookProvider) (dns01.Provider, error) {
+	provider := &webhook.Provider{
+		Client: s.API, Group: spec.GroupName, Solver: spec.SolverName, Config: spec.Config,
+		UID: challenge.Order.UID, DNSName: challenge.Identifier, Namespace: challenge.SecretNamespace,
+		Ambient: s.External.ambient(challenge.OfClusterIssuer),
+		Zone: func(ctx context.Context, fqdn string) (string, error) {
+			zone, err := s.resolver(challenge).Zone(ctx, fqdn)
+			return zone.Name, err
+		},
+	}
+	if err := provider.Validate(); err != nil {
+		return nil, invalidSolver(fmt.Errorf("solver webhook: %w", err))
+	}
+	return provider, nil
 }
 
 // RecordName is where the record of a DNS-01 challenge goes: below the name itself, or where a CNAME
@@ -168,7 +223,7 @@ func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.
 		TSIGKeyName: spec.TSIGKeyName, TSIGAlgorithm: spec.TSIGAlgorithm,
 	}
 	if ref := spec.TSIGSecretSecretRef; ref != nil {
-		secret, err := s.credential(challenge, *ref)
+		secret, err := s.entry(challenge.solverOf(), *ref)
 		if err != nil {
 			return nil, err
 		}
@@ -184,27 +239,53 @@ func (s *Solvers) rfc2136(challenge Challenge, spec *v1.RFC2136Provider) (dns01.
 // Credentials are what the solver's Secrets hold that a clean-up needs, by names of their own.
 func (s *Solvers) Credentials(challenge Challenge) (map[string][]byte, error) {
 	solver := challenge.Progress.Solver
-	if solver == nil || solver.DNS01 == nil || solver.DNS01.RFC2136 == nil || solver.DNS01.RFC2136.TSIGSecretSecretRef == nil {
+	if solver == nil || solver.DNS01 == nil {
 		return nil, nil
 	}
-	ref := *solver.DNS01.RFC2136.TSIGSecretSecretRef
-	value, err := s.credential(challenge, ref)
-	if err != nil {
-		return nil, err
+	if rfc2136 := solver.DNS01.RFC2136; rfc2136 != nil {
+		if rfc2136.TSIGSecretSecretRef == nil {
+			return nil, nil
+		}
+		return s.entries(challenge.solverOf(), []v1.SecretKeySelector{*rfc2136.TSIGSecretSecretRef})
 	}
-	return map[string][]byte{keptName(ref): value}, nil
+	spec, err := settingsOf(solver.DNS01)
+	if err != nil {
+		// Nothing is put in place with it, so there will be nothing to clean up.
+		return nil, nil //nolint:nilerr // Present says it.
+	}
+	found, err := s.entries(challenge.solverOf(), slices.Collect(maps.Values(spec.entries)))
+	if err != nil || spec.secret == "" {
+		return found, err
+	}
+	data, err := s.wholeSecret(challenge.solverOf(), spec.secret)
+	for key, value := range data {
+		found[keptName(v1.SecretKeySelector{Name: spec.secret, Key: key})] = value
+	}
+	return found, err
+}
+
+func (s *Solvers) entries(of solverOf, refs []v1.SecretKeySelector) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	for _, ref := range refs {
+		value, err := s.entry(of, ref)
+		if err != nil {
+			return nil, err
+		}
+		found[keptName(ref)] = value
+	}
+	return found, nil
 }
 
 // keptName is unique, and a key that a Secret may have: no name of a Secret has two dots in a row.
 func keptName(ref v1.SecretKeySelector) string { return ref.Name + ".." + ref.Key }
 
-// credential reads a Secret that the solver names or, where that is gone, what was kept of it.
-func (s *Solvers) credential(challenge Challenge, ref v1.SecretKeySelector) ([]byte, error) {
-	secret, err := s.Secrets.Get(challenge.Owner, types.NamespacedName{Namespace: challenge.SecretNamespace, Name: ref.Name})
+// entry reads an entry of a Secret that a solver names or, where that is gone, what was kept of it.
+func (s *Solvers) entry(of solverOf, ref v1.SecretKeySelector) ([]byte, error) {
+	secret, err := s.Secrets.Get(of.owner, types.NamespacedName{Namespace: of.namespace, Name: ref.Name})
 	if secret != nil && len(secret.Data[ref.Key]) > 0 {
 		return secret.Data[ref.Key], nil
 	}
-	if kept := challenge.Kept[keptName(ref)]; len(kept) > 0 && !outcome.IsMomentary(err) {
+	if kept := of.kept[keptName(ref)]; len(kept) > 0 && !outcome.IsMomentary(err) {
 		return kept, nil
 	}
 	if err != nil {
@@ -223,7 +304,11 @@ func (s *Solvers) resolver(challenge Challenge) dns01.Resolver {
 }
 
 func (s *Solvers) reach(challenge Challenge) reach.Policy {
-	if challenge.OfClusterIssuer {
+	return s.reachOf(challenge.OfClusterIssuer)
+}
+
+func (s *Solvers) reachOf(ofClusterIssuer bool) reach.Policy {
+	if ofClusterIssuer {
 		return reach.Policy{Unrestricted: true}
 	}
 	return s.Reach
@@ -233,6 +318,9 @@ func (s *Solvers) reach(challenge Challenge) reach.Policy {
 func transient(reason string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if failure, ok := errors.AsType[*outcome.Error](err); ok {
+		return failure
 	}
 	if _, refused := errors.AsType[*reach.Error](err); refused {
 		failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)

@@ -162,6 +162,18 @@ var issuerRules = []rule{
 		accepted: dns01(`digitalocean: {tokenSecretRef: {name: a, key: b}}`),
 		refused:  dns01(`digitalocean: {tokenSecretRef: {name: a}}, ` + acmeDNS),
 	}, {
+		name: "counts a provider by name", field: "spec.acme.solvers[].dns01", message: "a dns01 solver has exactly one provider",
+		accepted: dns01(`provider: {name: hetzner, secretRef: {name: a}, config: {HETZNER_TTL: "60"}}`),
+		refused:  dns01(`provider: {name: hetzner}, ` + acmeDNS),
+	}, {
+		name: "wants settings of a provider by their names", field: "spec.acme.solvers[].dns01.provider.config", message: "a setting has a name in capital letters",
+		accepted: dns01(`provider: {name: pdns, config: {PDNS_API_URL: "https://dns.example.com"}}`),
+		refused:  dns01(`provider: {name: pdns, config: {apiURL: "https://dns.example.com"}}`),
+	}, {
+		name: "wants the name of a provider in small letters", field: "spec.acme.solvers[].dns01.provider.name", message: "should match",
+		accepted: dns01(`provider: {name: gandiv5}`),
+		refused:  dns01(`provider: {name: ../Gandi}`),
+	}, {
 		name: "wants name servers with a port", field: "spec.acme.solvers[].dns01.nameservers[]", message: "write a name server as host:port",
 		accepted: dns01(acmeDNS + `, nameservers: ["192.0.2.53:53", "[2001:db8::53]:53", "ns.example:53"]`),
 		refused:  dns01(acmeDNS + `, nameservers: ["192.0.2.53"]`),

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ var _ = Describe("the Deployment", func() {
 			"--set=approveSignerNames={issuers.cert-manager.io/*,clusterissuers.cert-manager.io/one}",
 			"--set=copiedAnnotationPrefixes={example.com/,-example.com/not/}", "--set=enableCertificateOwnerRef=true",
 			"--set=dns01.recursiveNameservers={9.9.9.9:53,149.112.112.112:53}", "--set=dns01.recursiveNameserversOnly=true",
+			"--set=dns01.issuerAmbientCredentials=true,dns01.clusterIssuerAmbientCredentials=false",
 			"--set=restartOnRenewal.enabled=true,restartOnRenewal.spread=20m", "--set=restartOnRenewal.namespaces={b}",
 			"--set=allowPrivateAddresses={10.0.0.0/8,10.0.0.53,fd00::/8,::1}", "--set=crl.baseURL=http://crl.example.com/lists",
 			"--set=ingressShim.defaultIssuerName=everyone,ingressShim.defaultIssuerKind=ClusterIssuer,ingressShim.defaultIssuerGroup=example.com",
@@ -63,6 +65,8 @@ var _ = Describe("the Deployment", func() {
 			"CertificateOwnerRef":      BeTrue(),
 			"DNS01Nameservers":         Equal([]string{"9.9.9.9:53", "149.112.112.112:53"}),
 			"DNS01NameserversOnly":     BeTrue(),
+			"AmbientIssuers":           BeTrue(),
+			"AmbientClusterIssuers":    BeFalse(),
 			"AllowPrivateAddresses":    Equal([]string{"10.0.0.0/8", "10.0.0.53", "fd00::/8", "::1"}),
 			"RestartOnRenewal":         BeTrue(),
 			"RestartSpread":            Equal(20 * time.Minute),
@@ -149,13 +153,39 @@ var _ = Describe("the Deployment", func() {
 			"NodeSelector":              HaveKeyWithValue("disk", "ssd"),
 			"ImagePullSecrets":          ConsistOf(corev1.LocalObjectReference{Name: "pull"}),
 			"Tolerations":               HaveLen(1),
-			"Volumes":                   HaveLen(1),
+			"Volumes":                   ContainElement(HaveField("Name", "ca")),
 			"TopologySpreadConstraints": HaveLen(1),
 			"Affinity":                  Not(BeNil()),
 		}))
 		Expect(pod.Containers[0].Image).To(Equal("ghcr.io/certwright/certwright@sha256:" + strings.Repeat("a", 64)))
 		Expect(pod.Containers[0].Env).To(ContainElement(HaveField("Name", "NO_PROXY")))
-		Expect(pod.Containers[0].VolumeMounts).To(HaveLen(1))
+		Expect(pod.Containers[0].VolumeMounts).To(ContainElement(HaveField("Name", "ca")))
+		Expect(pod.Containers[1].VolumeMounts).NotTo(ContainElement(HaveField("Name", "ca")))
+	})
+
+	It("runs the DNS providers as another user, who has the socket and no token", func() {
+		objects := rendered("--set=dnsSolver.processes=7", "--set=dnsSolver.extraEnv[0].name=HTTPS_PROXY")
+		pod := podOf(objects)
+		Expect(pod.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
+		Expect(pod.ShareProcessNamespace).To(BeNil())
+		token := ContainElement(HaveField("MountPath", "/var/run/secrets/kubernetes.io/serviceaccount"))
+		manager, dnsSolver := pod.Containers[0], pod.Containers[1]
+		Expect(manager.VolumeMounts).To(token)
+		Expect(dnsSolver.Name).To(Equal("dns-solver"))
+		Expect(dnsSolver.Image).To(Equal(manager.Image))
+		Expect(dnsSolver.VolumeMounts).NotTo(token)
+		Expect(dnsSolver.Env).To(ConsistOf(HaveField("Name", "HTTPS_PROXY")))
+		Expect(dnsSolver.SecurityContext.RunAsUser).NotTo(HaveValue(Equal(*pod.SecurityContext.RunAsUser)))
+		Expect(dnsSolver.SecurityContext.ReadOnlyRootFilesystem).To(HaveValue(BeTrue()))
+		socket := optionsOf(objects).DNSSolverSocket
+		Expect(dnsSolver.Args).To(ConsistOf("serve", "--socket="+socket, "--processes=7"))
+		for _, container := range pod.Containers {
+			Expect(container.VolumeMounts).To(ContainElement(HaveField("MountPath", filepath.Dir(socket))))
+		}
+		without := rendered("--set=dnsSolver.enabled=false")
+		Expect(podOf(without).Containers).To(HaveLen(1))
+		Expect(podOf(without).Containers[0].VolumeMounts).To(token)
+		Expect(optionsOf(without).DNSSolverSocket).To(BeEmpty())
 	})
 })
 

@@ -63,6 +63,15 @@ func newIdentity(hosts []string) (*identity, error) {
 	}, nil
 }
 
+// ServerIdentity makes a certificate for a TLS server at hosts, and the root in PEM that it is verified against.
+func ServerIdentity(hosts ...string) (certificate tls.Certificate, roots []byte, err error) {
+	made, err := newIdentity(hosts)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	return made.certificate, made.caPEM, nil
+}
+
 func serverTemplate(hosts []string, now time.Time) *x509.Certificate {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2),

@@ -1,0 +1,159 @@
+package controllers_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/dnssolver/wire"
+	"github.com/certwright/certwright/internal/operator"
+	"github.com/certwright/certwright/internal/testkit/acmetest"
+	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
+)
+
+const apiPassword = "correct-horse-battery"
+
+// startHTTPReq is an API for the provider httpreq that writes to a DNS server, for whoever has the password.
+func startHTTPReq(dns *acmetest.DNS) *httptest.Server {
+	var mu sync.Mutex
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		record := struct{ FQDN, Value string }{}
+		_, password, _ := request.BasicAuth()
+		if json.NewDecoder(request.Body).Decode(&record) != nil || password != apiPassword {
+			http.Error(w, "no: "+password, http.StatusForbidden)
+			return
+		}
+		values := slices.DeleteFunc(dns.TXT(record.FQDN), func(value string) bool { return value == record.Value })
+		if request.URL.Path == "/present" {
+			values = append(values, record.Value)
+		}
+		dns.SetTXT(record.FQDN, values...)
+	}))
+	DeferCleanup(api.Close)
+	return api
+}
+
+// byProvider solves by a provider with settings, and with those in the Secret "dns".
+func byProvider(name string, config map[string]string) v1.ACMESolver {
+	return v1.ACMESolver{DNS01: &v1.DNS01Solver{Provider: &v1.DNSProvider{
+		Name: name, Config: config, SecretRef: &v1.SecretReference{Name: "dns"},
+	}}}
+}
+
+func dnsSecret(namespace string, data map[string]string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "dns"}, StringData: data}
+}
+
+// withDNSSolver has the operator run dns-solver beside it.
+func withDNSSolver(options *operator.Options) {
+	options.DNSSolver = dnssolvertest.Program(GinkgoTB())
+}
+
+var _ = Describe("A provider of DNS that dns-solver runs", func() {
+	s := eachInItsOwnSpace()
+
+	for _, group := range groups {
+		Describe("under "+group, func() {
+			BeforeEach(func(ctx SpecContext) {
+				underGroup(group)
+				*s = *newSpace(ctx)
+			})
+
+			It("proves a name and its wildcard, and leaves no record", func(ctx SpecContext) {
+				world := startACME()
+				startOperator(s.namespace, world.operator, withDNSSolver)
+				api := startHTTPReq(world.dns)
+				create(ctx, s, dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}))
+				create(ctx, s, world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL})))
+				crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
+				expectSignedBy(ctx, s, crt, world.ca.Roots())
+				Eventually(func() []string { return world.dns.TXT("_acme-challenge.web." + zone) }).Should(BeEmpty())
+			})
+		})
+	}
+
+	It("is refused with its settings before anything is ordered, until they are right", func(ctx SpecContext) {
+		world := startACME()
+		startOperator(s.namespace, world.operator, withDNSSolver)
+		api := startHTTPReq(world.dns)
+		wrong := world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL}))
+		create(ctx, s, wrong)
+		refused := func(words string) {
+			GinkgoHelper()
+			expectIssuer(ctx, s, wrong, beFalse(v1.ReasonInvalidSolver, words))
+		}
+		refused(`spec.acme.solvers[0].dns01: waiting for the solver's credentials: there is no Secret "dns"`)
+		secret := dnsSecret(s.namespace, map[string]string{"password": apiPassword})
+		create(ctx, s, secret)
+		refused(`the Secret has "password", which provider httpreq does not know`)
+		edit(ctx, s, secret, func() {
+			secret.Data, secret.StringData = nil, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}
+		})
+		expectIssuer(ctx, s, wrong, beTrue)
+		edit(ctx, s, wrong, func() { wrong.Spec.ACME.Solvers[0].DNS01.Provider.Config = nil })
+		refused("provider httpreq needs HTTPREQ_ENDPOINT")
+	})
+
+	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {
+		world := startACME()
+		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
+			if request.Action == wire.CleanUp {
+				return wire.Failf(wire.Lost, "delete the TXT record at %s by hand; the key is %s", request.FQDN, request.Variables["HTTPREQ_PASSWORD"])
+			}
+			world.dns.SetTXT(request.FQDN, acme.DNS01Value(request.KeyAuthorization))
+			return wire.Answer{}
+		})
+		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}))
+		create(ctx, s, world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": "https://api.example.com"})))
+		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone)))
+		Eventually(func(g Gomega) {
+			told := &eventsv1.EventList{}
+			g.Expect(s.List(ctx, told, client.InNamespace(s.namespace))).To(Succeed())
+			g.Expect(told.Items).To(ContainElement(SatisfyAll(
+				HaveField("Regarding.Kind", "Order"), HaveField("Reason", "CleanUpError"),
+				HaveField("Note", SatisfyAll(ContainSubstring("delete the TXT record at _acme-challenge.web."+zone+". by hand; the key is ***"), Not(ContainSubstring(apiPassword)))),
+			)))
+		}).Should(Succeed())
+	})
+})
+
+// scriptedDNSSolver answers as dns-solver would, but with what a spec wants.
+func scriptedDNSSolver(answer func(wire.Request) wire.Answer) (socket string) {
+	GinkgoHelper()
+	socket = filepath.Join(GinkgoT().TempDir(), "socket")
+	listener, err := net.Listen("unix", socket)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(listener.Close)
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = connection.Close() }()
+				request := wire.Request{}
+				if wire.Read(wire.NewReader(connection), &request) == nil {
+					_ = wire.Write(connection, answer(request))
+				}
+			}()
+		}
+	}()
+	return socket
+}

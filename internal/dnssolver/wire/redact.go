@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// mask stands for what must not be shown.
+const mask = "***"
+
+// maxCleaned is how long a text may be that is looked through, in bytes.
+const maxCleaned = 64 << 10
+
+// addresses are IP addresses with or without a port, and "on 10.96.0.10:53" of a failed look-up: what names
+// resolve to inside a cluster is nothing to tell a tenant, and changes from one try to the next.
+var addresses = regexp.MustCompile(`( on )?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
+
+// Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
+// of printable characters, at most MaxError bytes.
+func Clean(text string, secrets []string) string {
+	if len(text) > maxCleaned {
+		// Cut anywhere, half of a secret could be left at the end.
+		return "an error came that is too long to be shown"
+	}
+	var pairs []string
+	for _, form := range forms(secrets) {
+		pairs = append(pairs, form, mask)
+	}
+	text = strings.NewReplacer(pairs...).Replace(text)
+	text = addresses.ReplaceAllString(text, "")
+	text = strings.Map(func(c rune) rune {
+		if c == unicode.ReplacementChar || !unicode.IsPrint(c) && !unicode.IsSpace(c) {
+			return -1
+		}
+		return c
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > MaxError {
+		text = strings.ToValidUTF8(text[:MaxError-len("…")], "") + "…"
+	}
+	return text
+}
+
+// forms are the ways in which secrets may stand in a text, the longest first, so that none is left in part
+// because another begins like it.
+func forms(secrets []string) []string {
+	var all []string
+	for _, secret := range secrets {
+		all = append(all, secret, strings.TrimSpace(secret), url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
+		all = append(all, encoded(secret)...)
+		for _, other := range secrets {
+			// HTTP basic authentication (RFC 7617 section 2).
+			all = append(all, encoded(secret+":"+other)...)
+		}
+		// A provider may have the lines of a key one by one.
+		for line := range strings.FieldsFuncSeq(secret, isBreak) {
+			if len(line) >= minPart {
+				all = append(all, line)
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(form string) bool { return form == "" })
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(all)
+}
+
+// minPart is the length from which lines are looked for: a shorter one would hit ordinary words.
+const minPart = 8
+
+func isBreak(c rune) bool { return c == '\n' || c == '\r' }
+
+func encoded(text string) []string {
+	return []string{base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text))}
+}
+
+// quoted is how %q and JSON show it.
+func quoted(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(text)
+}

@@ -1,0 +1,240 @@
+package external_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certwright/certwright/internal/dnssolver/wire"
+	"github.com/certwright/certwright/internal/solver/dns01/external"
+	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
+)
+
+const secret = "s3cr3t-t0ken/+ with a space"
+
+// startVendor is what the provider selftest tells of its records.
+func startVendor(t *testing.T) (address string, told <-chan url.Values) {
+	t.Helper()
+	values := make(chan url.Values, 16)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) { values <- request.URL.Query() }))
+	t.Cleanup(server.Close)
+	return server.URL, values
+}
+
+func next(t *testing.T, told <-chan url.Values) url.Values {
+	t.Helper()
+	patience, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	select {
+	case values := <-told:
+		return values
+	case <-patience.Done():
+		t.Fatal("nothing was told")
+		return nil
+	}
+}
+
+func selftest(client *external.Client, address, mode string) external.Provider {
+	provider := httpreq(client, "")
+	provider.Name, provider.Scope, provider.Keep, provider.Public = "selftest", mode, true, []string{"SELFTEST_URL", "SELFTEST_MODE", "SELFTEST_READ"}
+	provider.Variables = map[string]string{"SELFTEST_URL": address, "SELFTEST_MODE": mode, "SELFTEST_TOKEN": secret}
+	provider.Reach = onlyLoopback
+	return provider
+}
+
+// Whatever a provider does, what comes of it is an error in words, soon, without its credentials; and the next
+// challenge is not the worse for it.
+func TestMisbehaviour(t *testing.T) {
+	client := dnssolvertest.Start(t, "--timeout=2s", "--processes=3")
+	address, told := startVendor(t)
+	for mode, want := range map[string]string{
+		"hang":    "provider selftest did not come to an end within 2s",
+		"endless": "gave an answer that is none",
+		"rubbish": "gave an answer that is none",
+		"crash":   "the process of provider selftest ended unexpectedly",
+		"panic":   "it failed unexpectedly: ",
+		"leak":    "it went wrong with",
+		"exec":    "started: false",
+	} {
+		t.Run(mode, func(t *testing.T) {
+			err := selftest(client, address, mode).Present(t.Context(), record())
+			failure, ok := errors.AsType[*external.Error](err)
+			if !ok || failure.Kind != wire.Failed || !strings.Contains(err.Error(), want) {
+				t.Fatalf("error %v", err)
+			}
+			for _, part := range []string{"s3cr3t", "t0ken", url.QueryEscape(secret)} {
+				if strings.Contains(err.Error(), part) {
+					t.Errorf("the error has the credential: %v", err)
+				}
+			}
+			if len(err.Error()) > wire.MaxError || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%d bytes: %q", len(err.Error()), err)
+			}
+		})
+	}
+	t.Run("print", func(t *testing.T) {
+		if err := selftest(client, address, "print").Present(t.Context(), record()); err != nil {
+			t.Errorf("what a provider prints got in the way: %v", err)
+		}
+		next(t, told)
+	})
+}
+
+// A provider reads neither the token of a service account nor what another challenge has in its environment.
+func TestReading(t *testing.T) {
+	client := dnssolvertest.Start(t)
+	address, told := startVendor(t)
+	sibling := selftest(client, address, "")
+	if err := sibling.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	process := next(t, told).Get("pid")
+	environment, err := os.ReadFile(filepath.Join("/proc", process, "environ"))
+	if err != nil || len(environment) > 0 {
+		t.Errorf("its environment shows %q, %v", environment, err)
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(secret), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{token, filepath.Join("/proc", process, "environ"), filepath.Join("/proc", process, "mem"), "/etc/passwd"} {
+		provider := selftest(client, address, "read")
+		provider.Variables["SELFTEST_READ"] = path
+		if err := provider.Present(t.Context(), record()); err == nil || err.Error() != "read 0 bytes, error true" {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	provider := selftest(client, address, "read")
+	provider.Variables["SELFTEST_READ"] = "/etc/resolv.conf"
+	if err := provider.Present(t.Context(), record()); err == nil || strings.Contains(err.Error(), "error true") {
+		t.Errorf("it cannot look up names: %v", err)
+	}
+}
+
+// A variable that leads to a file is refused, even where the operator let it through.
+func TestVariablesThatLeadToFiles(t *testing.T) {
+	client := dnssolvertest.Start(t)
+	for _, name := range []string{"HTTPREQ_PASSWORD_FILE", "AWS_CONFIG_FILE", "HTTPS_PROXY", "LEGO_DEBUG_DNS_API_HTTP_CLIENT", "GOOGLE_APPLICATION_CREDENTIALS"} {
+		provider := httpreq(client, "http://127.0.0.1:1")
+		provider.Variables[name] = "/etc/passwd"
+		failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
+		if !ok || failure.Kind != wire.Invalid || !strings.Contains(failure.Text, fmt.Sprintf("%q is not allowed", name)) {
+			t.Errorf("%s: %v", name, failure)
+		}
+	}
+}
+
+// A provider that needs what it remembers is asked in the process that remembers it, after a restart of the
+// operator too; once that is gone, the record is named.
+func TestKeptProcesses(t *testing.T) {
+	client := dnssolvertest.Start(t)
+	address, told := startVendor(t)
+	provider := selftest(client, address, "")
+	present := func() url.Values {
+		t.Helper()
+		if err := provider.Present(t.Context(), record()); err != nil {
+			t.Fatal(err)
+		}
+		return next(t, told)
+	}
+	first := present()
+	if err := provider.Present(t.Context(), record()); err != nil {
+		t.Fatalf("presenting again: %v", err)
+	}
+	// As after a restart.
+	provider.Client = &external.Client{Socket: client.Socket}
+	if err := provider.CleanUp(t.Context(), record()); err != nil {
+		t.Fatalf("cleaning up: %v", err)
+	}
+	if cleaned := next(t, told); cleaned.Get("what") != "cleanup" || cleaned.Get("pid") != first.Get("pid") {
+		t.Errorf("%v after %v", cleaned, first)
+	}
+
+	kill(t, present().Get("pid"))
+	failure, ok := errors.AsType[*external.Error](provider.CleanUp(t.Context(), record()))
+	if !ok || failure.Kind != wire.Lost || !failure.Final() || !strings.Contains(failure.Text, record().FQDN) || !strings.Contains(failure.Text, record().Value) {
+		t.Errorf("%v", failure)
+	}
+	// What nobody remembers can be put in place again.
+	present()
+}
+
+func kill(t *testing.T, process string) {
+	t.Helper()
+	pid, err := strconv.Atoi(process)
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Processes that are kept end by themselves when no operator is there any more, and take their records away.
+func TestAbandonedProcesses(t *testing.T) {
+	client := dnssolvertest.Start(t, "--keep-for=1s")
+	address, told := startVendor(t)
+	held := selftest(client, address, "held")
+	abandoned := selftest(&external.Client{Socket: client.Socket}, address, "abandoned")
+	if err := held.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	next(t, told)
+	if err := abandoned.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	next(t, told)
+	held.Client.Close()
+	abandoned.Client.Close()
+	for range 2 {
+		if cleaned := next(t, told); cleaned.Get("what") != "cleanup" {
+			t.Errorf("%v", cleaned)
+		}
+	}
+}
+
+// More challenges than dns-solver has processes for are refused in words, and go on when one ends.
+func TestLimit(t *testing.T) {
+	client := dnssolvertest.Start(t, "--processes=1")
+	address, told := startVendor(t)
+	one, other := selftest(client, address, "one"), selftest(client, address, "other")
+	if err := one.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	next(t, told)
+	failure, ok := errors.AsType[*external.Error](other.Present(t.Context(), record()))
+	if !ok || failure.Kind != wire.Busy || failure.Final() || !strings.Contains(failure.Text, "dns-solver works on 1 challenges already") {
+		t.Errorf("%v", failure)
+	}
+	if err := one.CleanUp(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Present(t.Context(), record()); err != nil {
+		t.Errorf("after one ended: %v", err)
+	}
+}
+
+// With the operator outside of a cluster, dns-solver ends, and takes away what it still has.
+func TestProgramEnds(t *testing.T) {
+	address, told := startVendor(t)
+	t.Run("runs", func(t *testing.T) {
+		client := dnssolvertest.Start(t)
+		if err := selftest(client, address, "").Present(t.Context(), record()); err != nil {
+			t.Fatal(err)
+		}
+		next(t, told)
+	})
+	if cleaned := next(t, told); cleaned.Get("what") != "cleanup" {
+		t.Errorf("%v", cleaned)
+	}
+}

@@ -1,0 +1,220 @@
+package solver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/dnssolver/providers"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
+	"github.com/certwright/certwright/internal/reach"
+	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/external"
+)
+
+// External is how providers are reached that dns-solver runs.
+type External struct {
+	// Client asks dns-solver; nil where there is none.
+	Client *external.Client
+	// AmbientIssuers and AmbientClusterIssuers say whose providers may sign in as the operator's pod.
+	AmbientIssuers, AmbientClusterIssuers bool
+}
+
+func (e External) ambient(ofClusterIssuer bool) bool {
+	if ofClusterIssuer {
+		return e.AmbientClusterIssuers
+	}
+	return e.AmbientIssuers
+}
+
+// IssuerSolvers are the solvers of an issuer, to be checked before anything is ordered.
+type IssuerSolvers struct {
+	// Owner is the issuer, woken when a Secret that a solver names changes.
+	Owner           kube.Owner
+	OfClusterIssuer bool
+	SecretNamespace string
+	Solvers         []v1.ACMESolver
+}
+
+// CheckSettings says what keeps a provider of an issuer from working: a setting that it does not know, or one
+// that is missing. It asks no provider.
+func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
+	for i := range issuer.Solvers {
+		dns := issuer.Solvers[i].DNS01
+		if dns == nil || !isExternal(dns) {
+			continue
+		}
+		_, err := s.settled(solverOf{
+			owner: issuer.Owner, namespace: issuer.SecretNamespace, ofClusterIssuer: issuer.OfClusterIssuer, dns: dns,
+		})
+		if failure := outcome.From(err); failure != nil && !failure.Momentary {
+			// An Issuer waits for an edit of it or of its Secret, both of which wake it.
+			return &outcome.Error{
+				Kind: outcome.Invalid, Reason: failure.Reason, Message: fmt.Sprintf("spec.acme.solvers[%d].dns01: %s", i, failure.Message), Err: err,
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isExternal says whether a solver's provider is one that dns-solver runs.
+func isExternal(dns *v1.DNS01Solver) bool {
+	return dns.RFC2136 == nil && dns.ACMEDNS == nil && dns.Webhook == nil
+}
+
+// solverOf is a DNS-01 solver and whose it is.
+type solverOf struct {
+	owner           kube.Owner
+	namespace       string
+	ofClusterIssuer bool
+	dns             *v1.DNS01Solver
+	kept            map[string][]byte
+}
+
+// settled is a provider with settings that have been checked.
+type settled struct {
+	provider  providers.Provider
+	variables map[string]string
+	public    []string
+	ambient   bool
+	reach     reach.Policy
+}
+
+// settled reads the Secrets of a solver and checks its settings.
+func (s *Solvers) settled(of solverOf) (settled, error) {
+	spec, err := settingsOf(of.dns)
+	if err != nil {
+		return settled{}, invalidSolver(err)
+	}
+	provider, known := providers.Find(spec.provider)
+	if !known {
+		return settled{}, invalidSolver(fmt.Errorf("there is no provider %q: docs/dns-providers.md lists them", spec.provider))
+	}
+	if s.External.Client == nil {
+		return settled{}, invalidSolver(fmt.Errorf("provider %s is run by dns-solver, which this operator runs without: set --dns-solver or --dns-solver-socket", provider.Name))
+	}
+	secret, err := s.secretSettings(of, spec)
+	if err != nil {
+		return settled{}, err
+	}
+	result := settled{provider: provider, ambient: s.External.ambient(of.ofClusterIssuer), reach: s.reachOf(of.ofClusterIssuer)}
+	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, Reach: result.reach}
+	if err := provider.Check(given); err != nil {
+		return settled{}, invalidSolver(err)
+	}
+	result.variables, result.public = given.Variables(), slices.Sorted(maps.Keys(spec.config))
+	return result, nil
+}
+
+func invalidSolver(err error) error {
+	failure := outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
+	failure.Err = err
+	return failure
+}
+
+// secretSettings reads the settings that are in Secrets.
+func (s *Solvers) secretSettings(of solverOf, spec settings) (map[string]string, error) {
+	found := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(spec.entries)) {
+		value, err := s.entry(of, spec.entries[name])
+		if err != nil {
+			return nil, err
+		}
+		found[name] = string(value)
+	}
+	if spec.secret == "" {
+		return found, nil
+	}
+	data, err := s.wholeSecret(of, spec.secret)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range data {
+		found[name] = string(value)
+	}
+	return found, nil
+}
+
+// wholeSecret reads all of a Secret or, where that is gone, what was kept of it.
+func (s *Solvers) wholeSecret(of solverOf, name string) (map[string][]byte, error) {
+	secret, err := s.Secrets.Get(of.owner, types.NamespacedName{Namespace: of.namespace, Name: name})
+	if secret != nil {
+		return secret.Data, nil
+	}
+	if kept := keptOf(of.kept, name); len(kept) > 0 && !outcome.IsMomentary(err) {
+		return kept, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, outcome.WaitFor(v1.ReasonInvalidSolver, "waiting for the solver's credentials: there is no Secret %q", name)
+}
+
+// keptOf are the entries that were kept of one Secret.
+func keptOf(kept map[string][]byte, name string) map[string][]byte {
+	result := map[string][]byte{}
+	prefix := keptName(v1.SecretKeySelector{Name: name})
+	for entry, value := range kept {
+		if len(entry) > len(prefix) && entry[:len(prefix)] == prefix {
+			result[entry[len(prefix):]] = value
+		}
+	}
+	return result
+}
+
+// external is the provider of a challenge.
+func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
+	ready, err := s.settled(challenge.solverOf())
+	if err != nil {
+		return nil, err
+	}
+	resolver := s.resolver(challenge)
+	for _, nameserver := range resolver.Nameservers {
+		host, _, _ := net.SplitHostPort(nameserver)
+		if err := resolver.NameserverReach.CheckHost(host); err != nil {
+			return nil, invalidSolver(fmt.Errorf("name server %s: %w", nameserver, err))
+		}
+	}
+	return &told{external.Provider{
+		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
+		Ambient: ready.ambient, Reach: ready.reach, Nameservers: resolver.Nameservers,
+		Scope:  challenge.Owner.Kind + "/" + challenge.Owner.String() + "/" + challenge.SecretNamespace,
+		Domain: challenge.Identifier, KeyAuthorization: challenge.Progress.KeyAuthorization,
+	}}, nil
+}
+
+func (c Challenge) solverOf() solverOf {
+	return solverOf{
+		owner: c.Owner, namespace: c.SecretNamespace, ofClusterIssuer: c.OfClusterIssuer, dns: c.Progress.Solver.DNS01, kept: c.Kept,
+	}
+}
+
+// told has what dns-solver says mean something to an order: another try, or the end.
+type told struct{ provider external.Provider }
+
+// Present implements dns01.Provider.
+func (t *told) Present(ctx context.Context, record dns01.Record) error {
+	return final(t.provider.Present(ctx, record))
+}
+
+// CleanUp implements dns01.Provider.
+func (t *told) CleanUp(ctx context.Context, record dns01.Record) error {
+	return final(t.provider.CleanUp(ctx, record))
+}
+
+func final(err error) error {
+	if failure, ok := errors.AsType[*external.Error](err); ok && failure.Final() {
+		return invalidSolver(failure)
+	}
+	return err
+}
