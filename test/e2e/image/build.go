@@ -195,7 +195,7 @@ func (b *Build) script(s stage, outputs []string) (string, error) {
 		case "ENV":
 			fmt.Fprintf(&out, "export %s\n", in.rest)
 		case "WORKDIR":
-			folder = path.Join(folder, in.rest)
+			folder = resolve(folder, in.rest)
 			fmt.Fprintf(&out, "mkdir -p root%s\n", quote(folder))
 		case "COPY":
 			if len(in.flags) > 0 {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,29 @@ func TestParseRefusesWhatItCannotDo(t *testing.T) {
 	for _, text := range []string{"", "RUN x", "FROM a AS", "FROM scratch\nHEALTHCHECK CMD x"} {
 		if stages, err := parse(text); err == nil {
 			t.Errorf("%q was read as %+v", text, stages)
+		}
+	}
+}
+
+func TestScriptKeepsToTheFolderOfTheStage(t *testing.T) {
+	stages, err := parse("FROM golang:1 AS build\nARG VERSION=dev\nWORKDIR /src\nCOPY go.mod go.sum ./\nWORKDIR /src/cmd/x\nCOPY cmd/x ./\nWORKDIR y\nRUN make\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := &Build{Work: "/w", Args: map[string]string{"VERSION": "it's"}}
+	script, err := build.script(stages[0], []string{"/out/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`export VERSION='it'\''s'`,
+		"cp 'context/go.mod' root'/src'/",
+		"cp -r 'context/cmd/x'/. root'/src/cmd/x'",
+		"cd /src/cmd/x/y\nmake",
+		"cp -rL root'/out/x' '/w/from-build''/out'/",
+	} {
+		if !strings.Contains(script, want) {
+			t.Errorf("the script lacks %q:\n%s", want, script)
 		}
 	}
 }

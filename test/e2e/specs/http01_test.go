@@ -68,6 +68,20 @@ var _ = Describe("an annotated Ingress", func() {
 		Entry("by a pod", SpecTimeout(3*time.Minute), "pod"),
 	)
 
+	It("is proved by all replicas of the operator, also when one of them has just been deleted", Serial, func(ctx SpecContext) {
+		helmUpgrade(ctx, "replicaCount=2")
+		DeferCleanup(func(ctx SpecContext) { helmUpgrade(ctx, "replicaCount=1") }, NodeTimeout(90*time.Second))
+		ns := withHello(ctx)
+		apply(ctx, ns, annotatedIngress("twice", "shared"))
+		fetch(ctx, "twice."+site.Domain)
+
+		pods := strings.Fields(kubectl(ctx, "get", "pods", "--namespace", systemNamespace, "--output", "name"))
+		Expect(pods).To(HaveLen(2))
+		kubectl(ctx, "delete", pods[0], "--namespace", systemNamespace, "--wait=false")
+		apply(ctx, ns, annotatedIngress("thrice", "shared"))
+		fetch(ctx, "thrice."+site.Domain)
+	}, SpecTimeout(4*time.Minute))
+
 	It("is proved by a path in itself, which is taken out again", func(ctx SpecContext) {
 		ns := withHello(ctx)
 		apply(ctx, ns, strings.ReplaceAll(ingress, "NAME", "inplace"))
@@ -79,16 +93,16 @@ var _ = Describe("an annotated Ingress", func() {
 	}, SpecTimeout(3*time.Minute))
 
 	DescribeTable("is served after it was applied, which takes (measured, not judged)", Serial, Label("benchmark"),
-		func(ctx SpecContext, issuer string) {
+		func(ctx SpecContext, issuer string, n int) {
 			ns := withHello(ctx)
-			median(10, "kubectl apply to HTTPS, annotated Ingress, HTTP-01, "+issuer, func(i int) {
+			median(n, "kubectl apply to HTTPS, annotated Ingress, HTTP-01, "+issuer, func(i int) {
 				name := fmt.Sprintf("fast-%s%d", issuer, i)
 				apply(ctx, ns, annotatedIngress(name, issuer))
 				fetch(ctx, name+"."+site.Domain)
 			})
 		},
-		Entry("with the operator's own server", SpecTimeout(5*time.Minute), "shared"),
-		Entry("with a pod", SpecTimeout(5*time.Minute), "pod"),
+		Entry("with the operator's own server", SpecTimeout(5*time.Minute), "shared", 10),
+		Entry("with a pod", SpecTimeout(5*time.Minute), "pod", 5),
 	)
 })
 

@@ -74,6 +74,13 @@ var _ = Describe("a Certificate", func() {
 		verify(ctx, ns, "both-tls", site.ACMERoot, "both."+site.Domain, "any.both."+site.Domain)
 	}, SpecTimeout(3*time.Minute))
 
+	It("of an ACME CA is proved by a DNS provider in a process of its own", func(ctx SpecContext) {
+		ns := newNamespace(ctx)
+		apply(ctx, ns, strings.ReplaceAll(certificateFor("vendor"), "name: pebble", "name: provider"))
+		waitFor(ctx, ns, "certificate/vendor", "Ready")
+		verify(ctx, ns, "vendor-tls", site.ACMERoot, "vendor."+site.Domain)
+	}, SpecTimeout(3*time.Minute))
+
 	It("cannot have a tenant's Issuer reach into the network of the cluster", func(ctx SpecContext) {
 		ns := newNamespace(ctx)
 		apply(ctx, ns, `
@@ -125,20 +132,26 @@ ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol
 endpoints: [{addresses: ["{{.Address}}"]}]
 `
 
-// inMidOrder brings an order to where its challenges are to be presented, does something, lets the order go on, and checks
-// that the same order ended in the certificate.
-func inMidOrder(ctx context.Context, name string, do func()) {
+// beginOrder brings an order for a name to where its challenges are to be presented, and gives its namespace and URL.
+func beginOrder(ctx context.Context, name string) (ns, order string) {
 	GinkgoHelper()
-	ns := newNamespace(ctx)
+	ns = newNamespace(ctx)
 	apply(ctx, ns, lateServer)
 	DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "delete", "clusterissuer", ns) })
 	waitFor(ctx, "", "clusterissuer/"+ns, "Ready")
 	apply(ctx, ns, strings.NewReplacer("NAME", name, "ISSUER", ns).Replace(fromPebble))
-	var order string
 	Eventually(func() string {
 		order = get(ctx, ns, "orders", "{.items[*].status.url}")
 		return order
 	}).WithContext(ctx).ShouldNot(BeEmpty())
+	return ns, order
+}
+
+// inMidOrder does something while an order is under way, lets the order go on, and checks that the same order ended in the
+// certificate.
+func inMidOrder(ctx context.Context, name string, do func()) {
+	GinkgoHelper()
+	ns, order := beginOrder(ctx, name)
 
 	do()
 
@@ -157,11 +170,17 @@ var _ = Describe("an order under way", Serial, func() {
 		})
 	}, SpecTimeout(4*time.Minute))
 
-	It("ends in the certificate when the chart is upgraded", func(ctx SpecContext) {
+	It("ends in the certificate when the chart is upgraded, and rolled back", func(ctx SpecContext) {
 		inMidOrder(ctx, "upgraded", func() {
 			before := get(ctx, systemNamespace, operator, "{.metadata.generation}")
-			run(ctx, "helm", append([]string{"upgrade", release, "--set", "logLevel=1"}, helmFlags()...)...)
+			helmUpgrade(ctx, "logLevel=1")
 			Expect(get(ctx, systemNamespace, operator, "{.metadata.generation}")).NotTo(Equal(before))
+			run(ctx, "helm", "rollback", release, "--namespace", systemNamespace, "--wait", "--timeout", "60s")
 		})
+	}, SpecTimeout(4*time.Minute))
+
+	It("lets its namespace be deleted", func(ctx SpecContext) {
+		ns, _ := beginOrder(ctx, "abandoned")
+		kubectl(ctx, "delete", "namespace", ns, "--timeout=60s")
 	}, SpecTimeout(4*time.Minute))
 })

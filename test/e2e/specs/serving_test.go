@@ -23,11 +23,13 @@ spec:
     metadata: {labels: {app: hello}}
     spec:
       terminationGracePeriodSeconds: 1
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
       containers:
         - name: hello
           image: e2e.test/pod:1
           imagePullPolicy: Never
           args: [hello]
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
 ---

@@ -48,7 +48,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		installSeconds = time.Since(started).Seconds()
 	}
 	apply(ctx, systemNamespace, issuers)
-	for _, issuer := range []string{"pebble", "shared", "pod", "gateway"} {
+	for _, issuer := range []string{"pebble", "provider", "shared", "pod", "gateway"} {
 		waitFor(ctx, "", "clusterissuer/"+issuer, "Ready")
 	}
 }, NodeTimeout(3*time.Minute))
@@ -67,6 +67,12 @@ func helmFlags() []string {
 		"--set", "http01Solver.pods.image.repository=" + site.SolverImage,
 		"--set", "http01Solver.pods.image.digest=" + site.SolverDigest,
 	}
+}
+
+// helmUpgrade changes a value of the release.
+func helmUpgrade(ctx context.Context, value string) {
+	GinkgoHelper()
+	run(ctx, "helm", append([]string{"upgrade", release, "--set", value}, helmFlags()...)...)
 }
 
 // issuers are what most specs issue from.
@@ -91,6 +97,26 @@ spec:
             tsigKeyName: {{.TSIGName}}
             tsigAlgorithm: HMACSHA256
             tsigSecretSecretRef: {name: zone-key, key: secret}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: provider}
+stringData: {DNSUPDATE_TSIG_KEY: "{{.TSIGName}}.", DNSUPDATE_TSIG_SECRET: "{{.TSIGSecret}}"}
+---
+apiVersion: certwright.dev/v1
+kind: ClusterIssuer
+metadata: {name: provider}
+spec:
+  acme:
+    server: {{.ACMEDirectory}}
+    caBundle: {{.CABundle}}
+    privateKeySecretRef: {name: provider-account}
+    solvers:
+      - dns01:
+          provider:
+            name: dnsupdate
+            secretRef: {name: provider}
+            config: {DNSUPDATE_NAMESERVER: "{{.NameServer}}", DNSUPDATE_TSIG_ALGORITHM: hmac-sha256., DNSUPDATE_TTL: "1"}
 ` + http01Issuers
 
 // whatHappened shows, after a spec that failed, what somebody who looks for the cause would look at.

@@ -62,12 +62,21 @@ func kubectl(ctx context.Context, arguments ...string) string {
 	return run(ctx, "kubectl", arguments...)
 }
 
+// namespace is one that admits only pods with the fewest rights, as careful clusters have them.
+const namespace = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  generateName: spec-
+  labels: {pod-security.kubernetes.io/enforce: restricted}
+`
+
 // newNamespace makes a namespace that goes away after the spec. If the spec fails, what is in it is shown before.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
-	name := strings.TrimPrefix(strings.TrimSpace(create(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {generateName: spec-}\n")), "namespace/")
+	name := strings.TrimPrefix(strings.TrimSpace(create(ctx, namespace)), "namespace/")
 	DeferCleanup(func(ctx SpecContext) {
-		kubectl(ctx, "delete", "namespace", name, "--timeout=60s")
+		kubectl(ctx, "delete", "namespace", name, "--ignore-not-found", "--timeout=60s")
 	}, NodeTimeout(90*time.Second))
 	DeferCleanup(whatHappened, name)
 	return name
