@@ -106,6 +106,24 @@ var _ = Describe("an annotated Ingress", func() {
 	)
 })
 
+var _ = Describe("a namespace", func() {
+	It("can be deleted while an order waits for its route", func(ctx SpecContext) {
+		ns := newNamespace(ctx)
+		apply(ctx, ns, `
+apiVersion: certwright.dev/v1
+kind: Certificate
+metadata: {name: abandoned, annotations: {acme.certwright.dev/http01-override-ingress-ingressclassname: nobody}}
+spec:
+  secretName: abandoned-tls
+  dnsNames: [abandoned.{{.Domain}}]
+  issuerRef: {name: shared, kind: ClusterIssuer}
+`)
+		orderIn(ctx, ns)
+		kubectl(ctx, "wait", "--for=create", "--timeout=60s", "ingress", "--all", "--namespace", ns)
+		kubectl(ctx, "delete", "namespace", ns, "--timeout=60s")
+	}, SpecTimeout(3*time.Minute))
+})
+
 var _ = Describe("an annotated Gateway", func() {
 	It("is served over HTTPS, proved through an HTTPRoute", func(ctx SpecContext) {
 		ns := withHello(ctx)
