@@ -168,12 +168,16 @@ func TestOwns(t *testing.T) {
 		"its mark, but of something of that name":  {"ns", "Ingress/ns/web", reference("Widget", "web", "other"), false},
 		"its mark, in a namespace that is another": {"other", "Ingress/ns/web", nil, false},
 	} {
-		crt := &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: test.namespace, OwnerReferences: test.owners}}
+		crt := &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: test.namespace, Name: "web-tls", OwnerReferences: test.owners}}
 		if test.mark != "" {
-			crt.Annotations = map[string]string{key: test.mark}
+			crt.Annotations = map[string]string{key: api.SourceMark(test.mark, test.namespace, "web-tls")}
 		}
 		if got := IngressSource(ingress(nil)).owns(crt, key); got != test.want {
 			t.Errorf("%s: %v", name, got)
+		}
+		crt.Name = "copy"
+		if got := IngressSource(ingress(nil)).owns(crt, key); got && test.mark != "" {
+			t.Errorf("a copy of %s: %v", name, got)
 		}
 	}
 }
@@ -283,13 +287,13 @@ func TestTooManyNames(t *testing.T) {
 	}
 }
 
-func TestMarks(t *testing.T) {
-	name, ok := ParseMark(MarkOf("Gateway", "ns", "edge"), "Gateway")
+func TestKeys(t *testing.T) {
+	name, ok := ParseKey(KeyOf("Gateway", "ns", "edge"), "Gateway")
 	if !ok || name != (types.NamespacedName{Namespace: "ns", Name: "edge"}) {
 		t.Errorf("got %v, %v", name, ok)
 	}
 	for _, mark := range []string{"", "Gateway", "Gateway/ns", "Gateway/ns/", "Gateway//edge", "Gateway/ns/edge/more", "Ingress/ns/edge"} {
-		if name, ok := ParseMark(mark, "Gateway"); ok {
+		if name, ok := ParseKey(mark, "Gateway"); ok {
 			t.Errorf("%q: got %v", mark, name)
 		}
 	}

@@ -130,11 +130,13 @@ var _ = Describe("the operator", func() {
 		outside.Namespace = s.other
 		// It is of a Gateway that cannot be seen, and so not known to be gone.
 		theirs := &v1.Certificate{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Annotations: map[string]string{s.names.Annotation.Source: "Gateway/" + s.other + "/edge"}},
-			Spec:       v1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.test"}, IssuerRef: v1.IssuerRef{Name: "any"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Annotations: map[string]string{
+				s.names.Annotation.Source: api.SourceMark("Gateway/"+s.other+"/edge", s.namespace, "theirs"),
+			}},
+			Spec: v1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.test"}, IssuerRef: v1.IssuerRef{Name: "any"}},
 		}
 		gone := theirs.DeepCopy()
-		gone.Name, gone.Annotations[s.names.Annotation.Source] = "gone", "Gateway/"+s.namespace+"/gone"
+		gone.Name, gone.Annotations[s.names.Annotation.Source] = "gone", api.SourceMark("Gateway/"+s.namespace+"/gone", s.namespace, "gone")
 		gone.Namespace = s.namespace
 		s.create(ctx, theirs, gone)
 		s.create(ctx, s.grant("Gateway", ""), outside, edge)
