@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -107,6 +108,21 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		expectIssuer(ctx, s, wrong, beTrue)
 		edit(ctx, s, wrong, func() { wrong.Spec.ACME.Solvers[0].DNS01.Provider.Config = nil })
 		refused("provider httpreq needs HTTPREQ_ENDPOINT")
+	})
+
+	It("takes its record away though its Secret went first", func(ctx SpecContext) {
+		const name = "_acme-challenge.web." + zone
+		world := startACME()
+		startOperator(s.namespace, world.operator, withDNSSolver)
+		api := startHTTPReq(world.dns)
+		secret := dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword})
+		slow := byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL})
+		slow.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
+		create(ctx, s, secret, world.issuer(s.namespace, slow), certificate(s.namespace, "web", "acme", withNames("web."+zone)))
+		Eventually(func() []string { return world.dns.TXT(name) }).ShouldNot(BeEmpty())
+		Expect(s.Delete(ctx, secret)).To(Succeed())
+		Expect(s.Delete(ctx, certificate(s.namespace, "web", "acme"))).To(Succeed())
+		Eventually(func() []string { return world.dns.TXT(name) }).Should(BeEmpty())
 	})
 
 	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {
