@@ -50,7 +50,7 @@ func startHTTPReq(dns *acmetest.DNS) *httptest.Server {
 }
 
 // byProvider solves by a provider with settings, and with those in the Secret "dns".
-func byProvider(name string, config map[string]string) v1.ACMESolver {
+func byProvider(name v1.DNSProviderName, config map[string]string) v1.ACMESolver {
 	return v1.ACMESolver{DNS01: &v1.DNS01Solver{Provider: &v1.DNSProvider{
 		Name: name, Config: config, SecretRef: &v1.SecretReference{Name: "dns"},
 	}}}

@@ -24,7 +24,7 @@ var errNotServed = errors.New("the provider is accepted but not served yet: use 
 func settingsOf(dns *v1.DNS01Solver) (settings, error) {
 	switch {
 	case dns.Provider != nil:
-		result := settings{provider: dns.Provider.Name, config: dns.Provider.Config}
+		result := settings{provider: string(dns.Provider.Name), config: dns.Provider.Config}
 		if dns.Provider.SecretRef != nil {
 			result.secret = dns.Provider.SecretRef.Name
 		}
