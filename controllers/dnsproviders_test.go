@@ -125,6 +125,22 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		Eventually(func() []string { return world.dns.TXT(name) }).Should(BeEmpty())
 	})
 
+	It("with room for one record proves a name and its wildcard one after the other", func(ctx SpecContext) {
+		world := startACME()
+		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
+			values := []string{acme.DNS01Value(request.KeyAuthorization)}
+			if request.Action == wire.CleanUp {
+				values = nil
+			}
+			world.dns.SetTXT(request.FQDN, values...)
+			return wire.Answer{}
+		})
+		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{"DUCKDNS_TOKEN": "token"}), world.issuer(s.namespace, byProvider("duckdns", nil)))
+		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
+		expectSignedBy(ctx, s, crt, world.ca.Roots())
+	})
+
 	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {
 		world := startACME()
 		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {

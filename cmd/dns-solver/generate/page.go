@@ -40,7 +40,7 @@ spec:
 - **Endpoint**: an Issuer's must be at a public address or in ` + "`--allow-private-addresses`" + `, whatever its name resolves to; a ClusterIssuer's may be anywhere but where a cloud gives out credentials.
 - **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off).
 - **Remembers**: the provider takes a record away only with what it remembers of putting it there, so its process is kept until the clean-up. If dns-solver is restarted in between, the record stays, and an event on the Order names it.
-- **One at a time**: the provider has one record at a name, so that a name and its wildcard cannot be proved in one Order: give each a Certificate of its own.
+- **One at a time**: the provider has room for one record. The names of a Certificate are proved one after the other; two Certificates at once may get in each other's way, and try again.
 
 Not served: ` + "%s" + `.
 
