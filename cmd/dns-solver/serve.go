@@ -52,8 +52,16 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// listen makes the socket, for the owner and the group of its folder.
+// isSound says whether the settings make sense.
+func (s *server) isSound() bool {
+	return s.limit > 0 && s.keepFor > 0 && s.timeout > 0 && s.timeout <= wire.CallTimeout
+}
+
+// listen makes the socket, for the owner and the group of its folder. Without a path it makes none.
 func listen(ctx context.Context, socket string) (net.Listener, error) {
+	if socket == "" {
+		return nil, nil
+	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -61,7 +69,7 @@ func listen(ctx context.Context, socket string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener, os.Chmod(socket, 0o660)
+	return listener, os.Chmod(socket, 0o660) //nolint:gosec // G302: the operator is another user of the same group.
 }
 
 func (s *server) answer(ctx context.Context, connection net.Conn) {

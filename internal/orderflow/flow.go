@@ -138,6 +138,9 @@ type Snapshot struct {
 	Order    *acmev1.Order
 	Progress *Progress
 	Solvers  []v1.ACMESolver
+	// Alone holds the URLs of the authorizations whose answer cannot stand beside another of them: their provider
+	// of DNS has room for one.
+	Alone map[string]bool
 	// Finalizer is on the Order as long as an answer may be left outside.
 	Finalizer string
 }
@@ -388,6 +391,7 @@ func (s Snapshot) pending() Next {
 				"no solver of the issuer can answer what the CA offers for %q: it offers %s", authorization.Identifier, offers(authorization)))
 		case s.Progress.Accepted[url] || Begun(seen, authorization.Challenge):
 			polling = append(polling, url)
+		case s.waitsItsTurn(i):
 		case !s.Progress.Presented[url]:
 			present = append(present, url)
 		case !s.Progress.Checked[url]:
@@ -397,6 +401,14 @@ func (s Snapshot) pending() Next {
 		}
 	}
 	return s.choose(present, check, accept, polling)
+}
+
+// waitsItsTurn says whether an authorization's answer has to wait until an earlier one's has been validated.
+func (s Snapshot) waitsItsTurn(i int) bool {
+	authorizations := s.Order.Status.Authorizations
+	return s.Alone[authorizations[i].URL] && slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
+		return s.Alone[earlier.URL] && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
+	})
 }
 
 // choose takes the earliest step that something needs; every answer is put in place before the first
