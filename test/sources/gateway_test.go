@@ -191,6 +191,9 @@ var _ = underEachGroup("an annotated Gateway", func(s *space) {
 		Expect(s.Delete(ctx, edge)).To(Succeed())
 		s.start()
 		s.noCertificate(ctx, s.other, "web-tls")
+		// The next pass comes after everything that this one did.
+		s.create(ctx, s.gateway(listener("next", "next.example.test", "next-tls")))
+		s.certificate(ctx, s.namespace, "next-tls", hosts("next.example.test"))
 		Expect(s.Get(ctx, client.ObjectKeyFromObject(mine), mine)).To(Succeed())
 	})
 

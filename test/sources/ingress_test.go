@@ -270,6 +270,9 @@ var _ = underEachGroup("an annotated Ingress", func(s *space) {
 		})
 		Expect(crt.UID).To(Equal(current.UID))
 		Expect(crt.Generation).To(Equal(current.Generation), "its spec is as it was")
+		// The next pass comes after everything that this one did.
+		s.edit(ctx, web, func() { web.Spec.TLS[0].Hosts = []string{"next.example.test"} })
+		s.certificate(ctx, s.namespace, "web-tls", hosts("next.example.test"))
 		Expect(s.Get(ctx, client.ObjectKeyFromObject(left), left)).To(Succeed())
 	})
 })
