@@ -40,6 +40,10 @@ var modes = map[string]func() error{
 		time.Sleep(time.Hour)
 		return nil
 	},
+	"slow": func() error {
+		time.Sleep(6 * time.Second)
+		return nil
+	},
 	"crash": func() error {
 		_, _ = fmt.Fprintln(os.Stderr, os.Environ())
 		os.Exit(3)

@@ -201,6 +201,7 @@ func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
 	return &told{external.Provider{
 		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
 		Ambient: ready.ambient, Reach: ready.reach, Nameservers: resolver.Nameservers,
+		Tenant: challenge.Owner.Namespace,
 		Scope:  challenge.Owner.Kind + "/" + challenge.Owner.String() + "/" + challenge.SecretNamespace,
 		Domain: challenge.Identifier, KeyAuthorization: challenge.Progress.KeyAuthorization,
 	}}, nil
