@@ -40,6 +40,11 @@ test: control-plane ## Run all specs but the cluster and load tiers, with the ra
 	  $(call TOOL,ginkgo) run --race --procs=$(PROCS) --timeout=20m --no-color --succinct ./controllers; \
 	fi
 
+.PHONY: e2e
+e2e: ## Start a real Kubernetes node, run the cluster specs on it, take it away. ARGS=-keep leaves it up; docs/e2e.md.
+	@$(GO) build -o bin/e2e ./test/e2e
+	@exec bin/e2e $(ARGS)
+
 .PHONY: bench
 bench: control-plane build ## Measure the operator on a fresh control plane. ARGS=--help lists scenarios and parameters.
 	@$(GO) run ./test/bench $(ARGS)

@@ -4,7 +4,8 @@
 # holds it. With KUBEBUILDER_ASSETS set it builds nothing and prints that folder instead.
 #
 #   hack/kube/build.sh            all four programs
-#   hack/kube/build.sh kubectl    only the named ones
+#   hack/kube/build.sh kubectl    only the named ones; of the rest of Kubernetes there are
+#                                 kube-scheduler, kubelet and kube-proxy
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -40,9 +41,9 @@ ldflags=${ldflags//$'\n'/}
 package_of() {
   case $1 in
   etcd) echo ./cmd/etcd ;;
-  kube-apiserver | kube-controller-manager | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
+  kube-apiserver | kube-controller-manager | kubectl | kube-scheduler | kubelet | kube-proxy) echo "k8s.io/kubernetes/cmd/$1" ;;
   *)
-    echo "hack/kube/build.sh: no program called $1; there are etcd, kube-apiserver, kube-controller-manager and kubectl" >&2
+    echo "hack/kube/build.sh: no program called $1; there are etcd, kube-apiserver, kube-controller-manager, kubectl, kube-scheduler, kubelet and kube-proxy" >&2
     return 1
     ;;
   esac

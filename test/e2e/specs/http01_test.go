@@ -1,0 +1,115 @@
+package specs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// http01Issuers prove names over HTTP: by the operator's own server, by pods, and through the Gateway for everybody.
+const http01Issuers = `
+---
+apiVersion: certwright.dev/v1
+kind: ClusterIssuer
+metadata: {name: shared}
+spec:
+  acme:
+    server: {{.ACMEDirectory}}
+    caBundle: {{.CABundle}}
+    privateKeySecretRef: {name: shared-account}
+    solvers: [{http01: {ingress: {solver: Shared}}}]
+---
+apiVersion: certwright.dev/v1
+kind: ClusterIssuer
+metadata: {name: pod}
+spec:
+  acme:
+    server: {{.ACMEDirectory}}
+    caBundle: {{.CABundle}}
+    privateKeySecretRef: {name: pod-account}
+    solvers: [{http01: {ingress: {solver: Pod}}}]
+---
+apiVersion: certwright.dev/v1
+kind: ClusterIssuer
+metadata: {name: gateway}
+spec:
+  acme:
+    server: {{.ACMEDirectory}}
+    caBundle: {{.CABundle}}
+    privateKeySecretRef: {name: gateway-account}
+    solvers: [{http01: {gatewayHTTPRoute: {parentRefs: [{name: web, namespace: traefik, kind: Gateway}]}}}]
+`
+
+// annotated is a manifest of this package's with an annotation more, of the object that is called name.
+func annotated(manifest, name, annotations string) string {
+	return strings.Replace(manifest, "metadata: {name: "+name+"}", "metadata: {name: "+name+", annotations: {"+annotations+"}}", 1)
+}
+
+// annotatedIngress is an Ingress whose certificate an issuer is to make: all that a user has to write.
+func annotatedIngress(name, issuer string, more ...string) string {
+	annotations := append([]string{"certwright.dev/cluster-issuer: " + issuer}, more...)
+	return annotated(strings.ReplaceAll(ingress, "NAME", name), name, strings.Join(annotations, ", "))
+}
+
+var _ = Describe("an annotated Ingress", func() {
+	DescribeTable("is served over HTTPS, proved over HTTP",
+		func(ctx SpecContext, issuer string) {
+			ns := withHello(ctx)
+			apply(ctx, ns, annotatedIngress("by-"+issuer, issuer))
+			Expect(fetch(ctx, "by-"+issuer+"."+site.Domain)).To(ContainSubstring("hello from hello-"))
+			Eventually(func() string {
+				return kubectl(ctx, "get", "pods", "--namespace", ns, "--selector", "app!=hello", "--output", "name")
+			}).WithContext(ctx).Should(BeEmpty(), "pods that answered stay")
+		},
+		Entry("by the operator's own server", SpecTimeout(3*time.Minute), "shared"),
+		Entry("by a pod", SpecTimeout(3*time.Minute), "pod"),
+	)
+
+	It("is proved by all replicas of the operator, also when one of them has just been deleted", Serial, func(ctx SpecContext) {
+		helmUpgrade(ctx, "replicaCount=2")
+		DeferCleanup(func(ctx SpecContext) { helmUpgrade(ctx, "replicaCount=1") }, NodeTimeout(90*time.Second))
+		ns := withHello(ctx)
+		apply(ctx, ns, annotatedIngress("twice", "shared"))
+		fetch(ctx, "twice."+site.Domain)
+
+		pods := strings.Fields(kubectl(ctx, "get", "pods", "--namespace", systemNamespace, "--output", "name"))
+		Expect(pods).To(HaveLen(2))
+		kubectl(ctx, "delete", pods[0], "--namespace", systemNamespace, "--wait=false")
+		apply(ctx, ns, annotatedIngress("thrice", "shared"))
+		fetch(ctx, "thrice."+site.Domain)
+	}, SpecTimeout(4*time.Minute))
+
+	It("is proved by a path in itself, which is taken out again", func(ctx SpecContext) {
+		ns := withHello(ctx)
+		apply(ctx, ns, strings.ReplaceAll(ingress, "NAME", "inplace"))
+		before := get(ctx, ns, "ingress/inplace", "{.spec}")
+		apply(ctx, ns, annotatedIngress("inplace", "shared", `acme.certwright.dev/http01-edit-in-place: "true"`))
+		Expect(fetch(ctx, "inplace."+site.Domain)).To(ContainSubstring("hello from hello-"))
+		waitFor(ctx, ns, "certificate/inplace-tls", "Ready")
+		Eventually(func() string { return get(ctx, ns, "ingress/inplace", "{.spec}") }).WithContext(ctx).Should(Equal(before))
+	}, SpecTimeout(3*time.Minute))
+
+	DescribeTable("is served after it was applied, which takes (measured, not judged)", Serial, Label("benchmark"),
+		func(ctx SpecContext, issuer string, n int) {
+			ns := withHello(ctx)
+			median(n, "kubectl apply to HTTPS, annotated Ingress, HTTP-01, "+issuer, func(i int) {
+				name := fmt.Sprintf("fast-%s%d", issuer, i)
+				apply(ctx, ns, annotatedIngress(name, issuer))
+				fetch(ctx, name+"."+site.Domain)
+			})
+		},
+		Entry("with the operator's own server", SpecTimeout(5*time.Minute), "shared", 10),
+		Entry("with a pod", SpecTimeout(5*time.Minute), "pod", 5),
+	)
+})
+
+var _ = Describe("an annotated Gateway", func() {
+	It("is served over HTTPS, proved through an HTTPRoute", func(ctx SpecContext) {
+		ns := withHello(ctx)
+		apply(ctx, ns, annotated(strings.ReplaceAll(gateway, "NAME", "arcade"), "arcade", "certwright.dev/cluster-issuer: gateway"))
+		Expect(fetch(ctx, "arcade."+site.Domain)).To(ContainSubstring("hello from hello-"))
+	}, SpecTimeout(3*time.Minute))
+})
