@@ -50,8 +50,8 @@ type Annotations struct {
 	// IgnoreTLSListeners on a Gateway or ListenerSet names listeners to leave out, comma separated.
 	IgnoreTLSListeners string
 
-	// Source on a Certificate names the source that it was made for, as Kind/namespace/name. Only a Certificate
-	// with it is deleted when its source does not ask for it any more.
+	// Source on a Certificate is a SourceMark of the source that it was made for. Only a Certificate with it is
+	// deleted when its source does not ask for it any more.
 	Source string
 	// SourceLabels on a Certificate lists the keys of the labels that came from its source, comma separated, so
 	// that those go that the source has no more, and those stay that others added.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -49,7 +50,7 @@ func startHTTPReq(dns *acmetest.DNS) *httptest.Server {
 }
 
 // byProvider solves by a provider with settings, and with those in the Secret "dns".
-func byProvider(name string, config map[string]string) v1.ACMESolver {
+func byProvider(name v1.DNSProviderName, config map[string]string) v1.ACMESolver {
 	return v1.ACMESolver{DNS01: &v1.DNS01Solver{Provider: &v1.DNSProvider{
 		Name: name, Config: config, SecretRef: &v1.SecretReference{Name: "dns"},
 	}}}
@@ -107,6 +108,37 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		expectIssuer(ctx, s, wrong, beTrue)
 		edit(ctx, s, wrong, func() { wrong.Spec.ACME.Solvers[0].DNS01.Provider.Config = nil })
 		refused("provider httpreq needs HTTPREQ_ENDPOINT")
+	})
+
+	It("takes its record away though its Secret went first", func(ctx SpecContext) {
+		const name = "_acme-challenge.web." + zone
+		world := startACME()
+		startOperator(s.namespace, world.operator, withDNSSolver)
+		api := startHTTPReq(world.dns)
+		secret := dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword})
+		slow := byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL})
+		slow.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
+		create(ctx, s, secret, world.issuer(s.namespace, slow), certificate(s.namespace, "web", "acme", withNames("web."+zone)))
+		Eventually(func() []string { return world.dns.TXT(name) }).ShouldNot(BeEmpty())
+		Expect(s.Delete(ctx, secret)).To(Succeed())
+		Expect(s.Delete(ctx, certificate(s.namespace, "web", "acme"))).To(Succeed())
+		Eventually(func() []string { return world.dns.TXT(name) }).Should(BeEmpty())
+	})
+
+	It("with room for one record proves a name and its wildcard one after the other", func(ctx SpecContext) {
+		world := startACME()
+		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
+			values := []string{acme.DNS01Value(request.KeyAuthorization)}
+			if request.Action == wire.CleanUp {
+				values = nil
+			}
+			world.dns.SetTXT(request.FQDN, values...)
+			return wire.Answer{}
+		})
+		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{"DUCKDNS_TOKEN": "token"}), world.issuer(s.namespace, byProvider("duckdns", nil)))
+		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
+		expectSignedBy(ctx, s, crt, world.ca.Roots())
 	})
 
 	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {

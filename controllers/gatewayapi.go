@@ -84,6 +84,8 @@ type GatewayAPI struct {
 	consumers []consumer
 	// known are the parts that have ever been watched.
 	known map[part]bool
+	// missing are the parts that were served before the last look, and not at it.
+	missing map[part]bool
 	// common says that what is always served is watched.
 	common bool
 }
@@ -107,7 +109,7 @@ func (a *GatewayAPI) SetupWithManager(mgr ctrl.Manager, workers int, ofGateways,
 		c.controller = made
 		a.consumers = append(a.consumers, c)
 	}
-	a.known = map[part]bool{}
+	a.known, a.missing = map[part]bool{}, map[part]bool{}
 	return mgr.Add(a)
 }
 
@@ -138,7 +140,7 @@ func (a *GatewayAPI) Start(ctx context.Context) error {
 
 // look finds out which kinds there are, and starts or ends the watches of those that came or went.
 func (a *GatewayAPI) look(ctx context.Context) error {
-	now, err := a.discover()
+	found, err := a.discover()
 	if err != nil {
 		return err
 	}
@@ -146,6 +148,7 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 	if known := a.parts.Load(); known != nil {
 		before = *known
 	}
+	now := a.confirm(before, found)
 	a.parts.Store(&now)
 	var failed error
 	for p, object := range objects() {
@@ -164,6 +167,24 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+// confirm takes a kind for gone only when it is missing twice: while a CRD is replaced, it may be missing for a moment,
+// and what comes of routes or grants must not go for that.
+func (a *GatewayAPI) confirm(before, found []part) []part {
+	now := found
+	for _, p := range before {
+		switch {
+		case slices.Contains(found, p):
+			delete(a.missing, p)
+		case a.missing[p]:
+			delete(a.missing, p)
+		default:
+			a.missing[p] = true
+			now = append(now, p)
+		}
+	}
+	return now
 }
 
 // discover asks the API server. Of ReferenceGrants, one version is enough.

@@ -196,6 +196,12 @@ func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
 	if pass.issuer != nil && pass.issuer.GetSpec().ACME != nil {
 		snapshot.Solvers = pass.issuer.GetSpec().ACME.Solvers
 	}
+	snapshot.Alone = map[string]bool{}
+	for _, authorization := range pass.order.Status.Authorizations {
+		if authorization.Challenge != nil && solver.StandsAlone(authorization.Challenge.Solver) {
+			snapshot.Alone[authorization.URL] = true
+		}
+	}
 	return snapshot
 }
 

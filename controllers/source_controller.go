@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
@@ -91,7 +92,7 @@ func (r *SourceReconciler) abandon(ctx context.Context, name types.NamespacedNam
 	if !r.kind.abroad || len(r.Config.Namespaces) > 0 && !slices.Contains(r.Config.Namespaces, name.Namespace) {
 		return nil
 	}
-	marked, err := r.marked(ctx, source.MarkOf(r.kind.name, name.Namespace, name.Name))
+	marked, err := r.marked(ctx, source.KeyOf(r.kind.name, name.Namespace, name.Name))
 	if err != nil {
 		return err
 	}
@@ -111,10 +112,10 @@ func (r *SourceReconciler) abandon(ctx context.Context, name types.NamespacedNam
 	return nil
 }
 
-func (r *SourceReconciler) marked(ctx context.Context, mark string) ([]v1.Certificate, error) {
+func (r *SourceReconciler) marked(ctx context.Context, key string) ([]v1.Certificate, error) {
 	var list v1.CertificateList
-	if err := r.Client.Cached.List(ctx, &list, client.MatchingFields{kube.IndexSource: mark}); err != nil {
-		return nil, fmt.Errorf("listing the Certificates of %s: %w", mark, err)
+	if err := r.Client.Cached.List(ctx, &list, client.MatchingFields{kube.IndexSource: key}); err != nil {
+		return nil, fmt.Errorf("listing the Certificates of %s: %w", key, err)
 	}
 	return list.Items, nil
 }
@@ -143,7 +144,7 @@ func (r *SourceReconciler) gather(ctx context.Context, object client.Object) (*s
 			return nil, err
 		}
 	}
-	snapshot.marked, err = r.marked(ctx, snapshot.source.Mark())
+	snapshot.marked, err = r.marked(ctx, snapshot.source.Key())
 	return snapshot, err
 }
 
@@ -257,9 +258,10 @@ func (m *toldMemory) news(name types.NamespacedName, all []source.Told) []source
 func (m *toldMemory) forget(name types.NamespacedName) { m.news(name, nil) }
 
 // ofKind are the requests for a source of a kind that a Certificate was made for, by its mark or its controller.
-func ofKind(kind string, crt *v1.Certificate, key string) []types.NamespacedName {
+func ofKind(kind string, crt *v1.Certificate, annotation string) []types.NamespacedName {
 	var names []types.NamespacedName
-	if name, ok := source.ParseMark(crt.Annotations[key], kind); ok {
+	key := api.MarkedSource(crt.Annotations[annotation], crt.Namespace, crt.Name)
+	if name, ok := source.ParseKey(key, kind); ok {
 		names = append(names, name)
 	}
 	if controller := metav1.GetControllerOf(crt); controller != nil && controller.Kind == kind {

@@ -35,3 +35,26 @@ func TestToldOnce(t *testing.T) {
 		t.Errorf("remembered for nothing: %+v", memory.byName)
 	}
 }
+
+// A kind is watched as soon as it is found, and gone when it was missing twice in a row.
+func TestKindsAreMissingTwice(t *testing.T) {
+	a := &GatewayAPI{missing: map[part]bool{}}
+	var before []part
+	for i, step := range []struct{ found, now []part }{
+		{nil, nil},
+		{[]part{gateways, httpRoutes}, []part{gateways, httpRoutes}},
+		{[]part{gateways}, []part{gateways, httpRoutes}},
+		{[]part{gateways, httpRoutes}, []part{gateways, httpRoutes}},
+		{[]part{gateways}, []part{gateways, httpRoutes}},
+		{[]part{gateways}, []part{gateways}},
+		{nil, []part{gateways}},
+		{nil, nil},
+		{[]part{gateways}, []part{gateways}},
+		{nil, []part{gateways}},
+	} {
+		before = a.confirm(before, step.found)
+		if len(before)+len(step.now) > 0 && !cmp.Equal(before, step.now) {
+			t.Errorf("step %d: %v, want %v", i, before, step.now)
+		}
+	}
+}

@@ -230,10 +230,7 @@ type DigitalOceanProvider struct {
 // docs/dns-providers.md lists them. A setting that the provider does not know makes the issuer not ready.
 type DNSProvider struct {
 	// Name of the provider, such as hetzner, gandiv5 or httpreq.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]+$`
-	Name string `json:"name"`
+	Name DNSProviderName `json:"name"`
 
 	// SecretRef names the Secret with the credentials: each of its keys is a setting, such as
 	// HETZNER_API_TOKEN. It is in the Issuer's namespace or, for a ClusterIssuer, in the operator's.

@@ -237,7 +237,7 @@ func (w *work) cleanUp(ctx context.Context, request wire.Request) wire.Answer {
 		return failure(w.exact.remove(ctx, request.FQDN, recordValue(request)))
 	case request.Keep && !w.presented:
 		return wire.Failf(wire.Lost, "provider %s takes a record away only with what it remembers of putting it there, and the process that did has ended: "+
-			"delete the TXT record at %s with the value %s", request.Provider, request.FQDN, recordValue(request))
+			"if it is still there, delete the TXT record at %s with the value %s", request.Provider, request.FQDN, recordValue(request))
 	}
 	err := w.provider.CleanUp(ctx, domain(request), token(request), request.KeyAuthorization)
 	w.presented = w.presented && err != nil

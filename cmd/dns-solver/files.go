@@ -64,11 +64,13 @@ func letRead(rules int, path string) error {
 	}
 	about, err := os.Stat(path)
 	if err != nil {
-		return nil //nolint:nilerr // What is not there needs no rule.
+		// What is not there needs no rule.
+		return nil
 	}
 	descriptor, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil //nolint:nilerr // What may not be opened could not be read.
+		// What may not be opened could not be read.
+		return nil
 	}
 	defer func() { _ = unix.Close(descriptor) }()
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: unix.LANDLOCK_ACCESS_FS_READ_FILE, Parent_fd: int32(descriptor)}

@@ -37,6 +37,10 @@ func run(arguments []string) error {
 	if len(arguments) == 0 || arguments[0] != "serve" {
 		return errors.New("usage: dns-solver serve --socket=PATH, see dns-solver serve --help")
 	}
+	return runServe(arguments[1:])
+}
+
+func runServe(arguments []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	socket := flags.String("socket", "", "path of the unix socket to answer at; what is there is replaced")
 	server := &server{}
@@ -44,22 +48,19 @@ func run(arguments []string) error {
 	flags.DurationVar(&server.keepFor, "keep-for", 10*time.Minute, "how long processes are kept for a clean-up while no operator is there to ask for it; then they clean up by themselves")
 	flags.DurationVar(&server.timeout, "timeout", wire.CallTimeout, "how long a provider may take for one call; at most the default")
 	inherit := flags.Bool("inherit", false, "answer at the socket that is open as file 3 instead, and end with the standard input")
-	if err := flags.Parse(arguments[1:]); err != nil {
+	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	if (*socket == "") != *inherit || flags.NArg() > 0 || server.limit < 1 || server.keepFor <= 0 || server.timeout <= 0 || server.timeout > wire.CallTimeout {
-		return errors.New("serve needs --socket=PATH, --processes of at least 1, --keep-for and --timeout of more than 0s, and no arguments")
+	if (*socket == "") != *inherit || flags.NArg() > 0 || !server.isSound() {
+		return fmt.Errorf("serve needs --socket=PATH, --processes of at least 1, --keep-for of more than 0s, --timeout of more than 0s and at most %s, and no arguments", wire.CallTimeout)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *inherit {
-		listener, err := net.FileListener(os.NewFile(inherited, "socket"))
-		if err != nil {
-			return err
-		}
-		return server.serve(whileOpen(ctx, os.Stdin), listener)
-	}
 	listener, err := listen(ctx, *socket)
+	if *inherit {
+		listener, err = net.FileListener(os.NewFile(inherited, "socket"))
+		ctx = whileOpen(ctx, os.Stdin)
+	}
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type process struct {
 	pipe    io.Closer
 	out     *bufio.Reader
 	guard   *guard
+	tenant  string
 	ended   chan struct{}
 	// busy is under the server's lock. presented, and broken for a process that answers no more, belong to who
 	// has the process.
@@ -30,7 +31,7 @@ func startProcess(request wire.Request) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.Command(program, "challenge"), ended: make(chan struct{})} //nolint:gosec,noctx // It is this program itself, and ends by ask and end.
+	p := &process{command: exec.Command(program, "challenge"), tenant: request.Tenant, ended: make(chan struct{})} //nolint:gosec,noctx // It is this program itself, and ends by ask and end.
 	// Not nil, which would mean the environment of this process.
 	p.command.Env = []string{}
 	if p.in, err = p.command.StdinPipe(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -18,12 +19,25 @@ type server struct {
 	keepFor, timeout time.Duration
 
 	mu        sync.Mutex
+	jobs      map[string]*job
 	processes map[string]*process
 	// holds counts the connections that keep processes; released is when the last of them ended.
 	holds    int
 	released time.Time
 	calls    sync.WaitGroup
 }
+
+// job is one request at work, or its answer that nobody has fetched yet, by the challenge's ID.
+type job struct {
+	action wire.Action
+	done   chan struct{}
+	answer wire.Answer
+	ended  time.Time
+}
+
+// patience is how long a request waits for its answer. Whoever asks again later gets it, so that a provider that
+// takes its time does not hold who asks.
+const patience = 5 * time.Second
 
 // requestTimeout bounds how long a connection may take to say what it wants.
 const requestTimeout = 10 * time.Second
@@ -33,7 +47,7 @@ const sweep = 15 * time.Second
 
 // serve answers until ctx ends, and then has every process that is kept take its record away.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
-	s.processes, s.released = map[string]*process{}, time.Now()
+	s.jobs, s.processes, s.released = map[string]*job{}, map[string]*process{}, time.Now()
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	go s.sweepUntil(ctx)
@@ -52,8 +66,16 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// listen makes the socket, for the owner and the group of its folder.
+// isSound says whether the settings make sense.
+func (s *server) isSound() bool {
+	return s.limit > 0 && s.keepFor > 0 && s.timeout > 0 && s.timeout <= wire.CallTimeout
+}
+
+// listen makes the socket, for the owner and the group of its folder. Without a path it makes none.
 func listen(ctx context.Context, socket string) (net.Listener, error) {
+	if socket == "" {
+		return nil, nil
+	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -61,7 +83,7 @@ func listen(ctx context.Context, socket string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener, os.Chmod(socket, 0o660)
+	return listener, os.Chmod(socket, 0o660) //nolint:gosec // G302: the operator is another user of the same group.
 }
 
 func (s *server) answer(ctx context.Context, connection net.Conn) {
@@ -76,9 +98,7 @@ func (s *server) answer(ctx context.Context, connection net.Conn) {
 		s.hold(ctx, connection)
 		return
 	}
-	s.calls.Add(1)
 	answer := s.do(request)
-	s.calls.Done()
 	answer.Error = wire.Clean(answer.Error, request.Secrets())
 	_ = connection.SetDeadline(time.Now().Add(requestTimeout))
 	_ = wire.Write(connection, answer)
@@ -104,11 +124,53 @@ func (s *server) hold(ctx context.Context, connection net.Conn) {
 	_, _ = connection.Read(make([]byte, 1))
 }
 
-// do has the process of the challenge do what is asked, and makes it first if there is none.
+// do answers a request when it is done, or says that it is still at work.
 func (s *server) do(request wire.Request) wire.Answer {
 	if request.ID == "" || request.Domain == "" || request.FQDN == "" || request.KeyAuthorization == "" {
 		return wire.Failf(wire.Invalid, "the request is not complete")
 	}
+	job := s.job(request)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-job.done:
+	case <-timer.C:
+		return wire.Failf(wire.Working, "provider %s is still at work", request.Provider)
+	}
+	if job.action != request.Action {
+		// What was asked before is over, so that this can begin.
+		return s.do(request)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs[request.ID] == job {
+		delete(s.jobs, request.ID)
+	}
+	return job.answer
+}
+
+// job is what is at work for a challenge; it begins the request if nothing else is.
+func (s *server) job(request wire.Request) *job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.jobs[request.ID]
+	if current != nil && (current.action == request.Action || current.ended.IsZero()) {
+		return current
+	}
+	begun := &job{action: request.Action, done: make(chan struct{})}
+	s.jobs[request.ID] = begun
+	s.calls.Go(func() {
+		answer := s.run(request)
+		s.mu.Lock()
+		begun.answer, begun.ended = answer, time.Now()
+		s.mu.Unlock()
+		close(begun.done)
+	})
+	return begun
+}
+
+// run has the process of the challenge do what is asked.
+func (s *server) run(request wire.Request) wire.Answer {
 	answer, ended := s.ask(request)
 	if ended {
 		// It had ended before it was asked: as if there had been none.
@@ -137,15 +199,12 @@ func (s *server) process(request wire.Request) (worker *process, before bool, re
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	worker = s.processes[request.ID]
-	if worker != nil && worker.busy {
-		return nil, true, wire.Failf(wire.Busy, "the provider is still at work on this record")
-	}
 	if worker != nil && worker.alive() {
 		worker.busy = true
 		return worker, true, wire.Answer{}
 	}
-	if worker == nil && len(s.processes) >= s.limit {
-		return nil, false, wire.Failf(wire.Busy, "dns-solver works on %d challenges already, and no more at once: see its flag --processes", s.limit)
+	if refusal := s.room(request); worker == nil && !refusal.OK() {
+		return nil, false, refusal
 	}
 	worker, err := startProcess(request)
 	if err != nil {
@@ -154,6 +213,24 @@ func (s *server) process(request wire.Request) (worker *process, before bool, re
 	worker.busy = true
 	s.processes[request.ID] = worker
 	return worker, false, wire.Answer{}
+}
+
+// room says whether there may be another process. A quarter of them is not for who has the others, so that one
+// tenant whose provider hangs does not keep all the others waiting.
+func (s *server) room(request wire.Request) wire.Answer {
+	ofTenant := 0
+	for _, worker := range s.processes {
+		if worker.tenant == request.Tenant {
+			ofTenant++
+		}
+	}
+	switch {
+	case len(s.processes) >= s.limit:
+		return wire.Failf(wire.Busy, "dns-solver works on %d challenges already, and no more at once: see its flag --processes", s.limit)
+	case ofTenant >= s.limit-s.limit/4:
+		return wire.Failf(wire.Busy, "dns-solver works on %d challenges of this namespace already, and no more at once: see its flag --processes", ofTenant)
+	}
+	return wire.Answer{}
 }
 
 // leave gives a process back, or ends it.
@@ -183,7 +260,18 @@ func (s *server) sweepUntil(ctx context.Context) {
 		abandoned := s.holds == 0 && time.Since(s.released) >= s.keepFor
 		s.mu.Unlock()
 		s.dismiss(func(worker *process) bool { return abandoned || !worker.alive() })
+		s.forget()
 	}
+}
+
+// unfetched is how long an answer is kept that nobody asks for.
+const unfetched = 10 * time.Minute
+
+// forget drops answers that nobody has asked for.
+func (s *server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.jobs, func(_ string, job *job) bool { return !job.ended.IsZero() && time.Since(job.ended) > unfetched })
 }
 
 // dismiss ends the processes that are kept and for which a condition holds, all at once: each takes its record

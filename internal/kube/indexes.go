@@ -29,7 +29,7 @@ const (
 	IndexRevocations = "revocations"
 	// IndexTurn finds Orders that were made at the CA and are at work, by orderflow.TurnKey.
 	IndexTurn = "turn"
-	// IndexSource finds Certificates by what they were made for: see source.MarkOf.
+	// IndexSource finds Certificates by what they were made for: a Kind/namespace/name.
 	IndexSource = "source"
 	// IndexTLSSecret finds Ingresses by the Secrets that their spec.tls names.
 	IndexTLSSecret = "tlsSecret"
@@ -60,7 +60,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&corev1.Secret{}, IndexOwner, controllerUID},
 		{&v1.Certificate{}, IndexSecretName, of(func(c *v1.Certificate) []string { return []string{c.Spec.SecretName} })},
 		{&v1.Certificate{}, IndexIssuer, of(func(c *v1.Certificate) []string { return byIssuer(issuance.Candidates(c)...) })},
-		{&v1.Certificate{}, IndexSource, annotated(names.Annotation.Source)},
+		{&v1.Certificate{}, IndexSource, madeFor(names.Annotation.Source)},
 		{&networkingv1.Ingress{}, IndexTLSSecret, of(tlsSecrets)},
 		{&v1.CertificateRequest{}, IndexIssuer, of(func(c *v1.CertificateRequest) []string { return byIssuer(c.Spec.IssuerRef) })},
 		{&acmev1.Order{}, IndexIssuer, of(func(o *acmev1.Order) []string { return byIssuer(o.Spec.IssuerRef) })},
@@ -111,11 +111,11 @@ func of[T client.Object](extract func(T) []string) client.IndexerFunc {
 	}
 }
 
-// annotated indexes by the value of an annotation.
-func annotated(key string) client.IndexerFunc {
+// madeFor indexes Certificates by the source that the annotation key says they were made for.
+func madeFor(key string) client.IndexerFunc {
 	return func(obj client.Object) []string {
-		if value := obj.GetAnnotations()[key]; value != "" {
-			return []string{value}
+		if source := api.MarkedSource(obj.GetAnnotations()[key], obj.GetNamespace(), obj.GetName()); source != "" {
+			return []string{source}
 		}
 		return nil
 	}

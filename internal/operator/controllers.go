@@ -17,6 +17,7 @@ import (
 	"github.com/certwright/certwright/internal/backend"
 	"github.com/certwright/certwright/internal/crl"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/report"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
@@ -93,29 +94,38 @@ func newParts(mgr ctrl.Manager, names api.Names, options Options) (*parts, error
 	}
 	p.records = &controllers.IssuedRecords{Names: names, Client: p.client, Key: sealKey}
 	p.revoker = &backend.Revoker{Accounts: p.accounts, CRLs: p.crls}
+	if err := p.addSolvers(mgr, clientset, namespaced); err != nil {
+		return nil, err
+	}
+	return p, mgr.Add(p.secrets)
+}
+
+// addSolvers makes what answers challenges, and what leads to the answers.
+func (p *parts) addSolvers(mgr ctrl.Manager, clientset *kubernetes.Clientset, namespaced reach.Policy) error {
 	p.gateways = &controllers.GatewayAPI{
 		Discovery: clientset.Discovery(), Cache: mgr.GetCache(), Log: mgr.GetLogger().WithName("gateway-api"),
-		Every: options.GatewayAPIEvery, Namespaces: options.Namespaces,
+		Every: p.options.GatewayAPIEvery, Namespaces: p.options.Namespaces,
 	}
+	var err error
 	if p.routing, err = p.newRouting(mgr); err != nil {
-		return nil, err
+		return err
 	}
-	dnsSolver, err := dnsSolver(mgr, options)
+	dnsSolver, err := dnsSolver(mgr, p.options)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.solvers = &solver.Solvers{
 		External: solver.External{
-			Client: dnsSolver, AmbientIssuers: options.AmbientIssuers, AmbientClusterIssuers: options.AmbientClusterIssuers,
+			Client: dnsSolver, AmbientIssuers: p.options.AmbientIssuers, AmbientClusterIssuers: p.options.AmbientClusterIssuers,
 		},
 		Secrets:  p.secrets,
 		Reach:    namespaced,
-		Resolver: dns01.Resolver{Nameservers: options.DNS01Nameservers, Only: options.DNS01NameserversOnly},
-		Replicas: replicas(mgr.GetClient(), options),
+		Resolver: dns01.Resolver{Nameservers: p.options.DNS01Nameservers, Only: p.options.DNS01NameserversOnly},
+		Replicas: replicas(mgr.GetClient(), p.options),
 		API:      clientset.Discovery().RESTClient(),
-		Router:   p.routing, HTTPNameservers: options.HTTP01Nameservers, HTTPPort: options.HTTP01Port, Now: options.Now,
+		Router:   p.routing, HTTPNameservers: p.options.HTTP01Nameservers, HTTPPort: p.options.HTTP01Port, Now: p.options.Now,
 	}
-	return p, mgr.Add(p.secrets)
+	return nil
 }
 
 // dnsSolver is the client of dns-solver; nil where there is none.

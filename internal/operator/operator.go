@@ -254,7 +254,7 @@ func registerMetrics(mgr ctrl.Manager, names api.Names, shared bool) (*report.Me
 	if shared {
 		registry = prometheus.NewRegistry()
 	}
-	numbers, err := report.NewMetrics(registry)
+	numbers, err := report.NewMetrics(registry, Version)
 	if err != nil {
 		return nil, err
 	}

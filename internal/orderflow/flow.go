@@ -138,6 +138,9 @@ type Snapshot struct {
 	Order    *acmev1.Order
 	Progress *Progress
 	Solvers  []v1.ACMESolver
+	// Alone holds the URLs of the authorizations whose answer cannot stand beside another of them: their provider
+	// of DNS has room for one.
+	Alone map[string]bool
 	// Finalizer is on the Order as long as an answer may be left outside.
 	Finalizer string
 }
@@ -375,28 +378,50 @@ func (s Snapshot) pending() Next {
 	if unread := s.unread(); len(unread) > 0 {
 		return Next{Step: Poll, URLs: unread}
 	}
-	var present, check, accept, polling []string
+	steps := map[Step][]string{}
 	for i := range s.Order.Status.Authorizations {
 		authorization := &s.Order.Status.Authorizations[i]
-		seen, url := s.Progress.Authorizations[authorization.URL], authorization.URL
-		switch {
-		case seen.Status == acme.AuthorizationValid:
-		case seen.Status != acme.AuthorizationPending:
+		switch s.Progress.Authorizations[authorization.URL].Status {
+		case acme.AuthorizationValid:
+			continue
+		case acme.AuthorizationPending:
+		default:
 			return s.failed()
-		case authorization.Challenge == nil:
+		}
+		if authorization.Challenge == nil {
 			return fail(acmev1.Errored, outcome.Terminalf(outcome.ClassRefused, "NoSolver",
 				"no solver of the issuer can answer what the CA offers for %q: it offers %s", authorization.Identifier, offers(authorization)))
-		case s.Progress.Accepted[url] || Begun(seen, authorization.Challenge):
-			polling = append(polling, url)
-		case !s.Progress.Presented[url]:
-			present = append(present, url)
-		case !s.Progress.Checked[url]:
-			check = append(check, url)
-		default:
-			accept = append(accept, url)
 		}
+		step := s.stepOf(i)
+		steps[step] = append(steps[step], authorization.URL)
 	}
-	return s.choose(present, check, accept, polling)
+	return s.choose(steps[Present], steps[Check], steps[Accept], steps[Poll])
+}
+
+// stepOf is what a pending authorization with a challenge needs next; Wait until it is its turn.
+func (s Snapshot) stepOf(i int) Step {
+	authorization := &s.Order.Status.Authorizations[i]
+	url := authorization.URL
+	switch {
+	case s.Progress.Accepted[url] || Begun(s.Progress.Authorizations[url], authorization.Challenge):
+		return Poll
+	case s.waitsItsTurn(i):
+		return Wait
+	case !s.Progress.Presented[url]:
+		return Present
+	case !s.Progress.Checked[url]:
+		return Check
+	default:
+		return Accept
+	}
+}
+
+// waitsItsTurn says whether an authorization's answer has to wait until an earlier one's has been validated.
+func (s Snapshot) waitsItsTurn(i int) bool {
+	authorizations := s.Order.Status.Authorizations
+	return s.Alone[authorizations[i].URL] && slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
+		return s.Alone[earlier.URL] && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
+	})
 }
 
 // choose takes the earliest step that something needs; every answer is put in place before the first

@@ -51,6 +51,8 @@ func flow(change ...func(*orderflow.Snapshot)) orderflow.Snapshot {
 
 func all(set map[string]bool) { set[first], set[second] = true, true }
 
+func alone(s *orderflow.Snapshot) { s.Alone = map[string]bool{first: true, second: true} }
+
 func TestNextStep(t *testing.T) {
 	later := metav1.NewTime(now.Add(time.Minute))
 	for name, test := range map[string]struct {
@@ -72,12 +74,21 @@ func TestNextStep(t *testing.T) {
 		"an answer in place":              {func(s *orderflow.Snapshot) { s.Progress.Presented[first] = true }, orderflow.Present, []string{second}},
 		"all answers in place":            {func(s *orderflow.Snapshot) { all(s.Progress.Presented) }, orderflow.Check, []string{first, second}},
 		"a check that waits":              {func(s *orderflow.Snapshot) { all(s.Progress.Presented); s.Progress.NextPoll = later.Time }, orderflow.Wait, nil},
-		"answers seen":                    {func(s *orderflow.Snapshot) { all(s.Progress.Presented); all(s.Progress.Checked) }, orderflow.Accept, []string{first, second}},
-		"answers accepted":                {func(s *orderflow.Snapshot) { all(s.Progress.Accepted) }, orderflow.Poll, []string{first, second}},
-		"accepted by another process":     {func(s *orderflow.Snapshot) { begin(s, first); begin(s, second) }, orderflow.Poll, []string{first, second}},
-		"a name that is valid already":    {func(s *orderflow.Snapshot) { s.Progress.Authorizations[first].Status = acme.AuthorizationValid }, orderflow.Present, []string{second}},
-		"all names valid":                 {func(s *orderflow.Snapshot) { validate(s) }, orderflow.Read, nil},
-		"ready":                           {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderReady }, orderflow.Finalize, nil},
+		"answers that stand alone":        {func(s *orderflow.Snapshot) { alone(s) }, orderflow.Present, []string{first}},
+		"the first of them in place":      {func(s *orderflow.Snapshot) { alone(s); s.Progress.Presented[first] = true }, orderflow.Check, []string{first}},
+		"the first of them accepted":      {func(s *orderflow.Snapshot) { alone(s); s.Progress.Accepted[first] = true }, orderflow.Poll, []string{first}},
+		"the first of them valid": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"one of them that is accepted already": {func(s *orderflow.Snapshot) { alone(s); begin(s, second) }, orderflow.Present, []string{first}},
+		"one that stands alone beside another": {func(s *orderflow.Snapshot) { s.Alone = map[string]bool{second: true} }, orderflow.Present, []string{first, second}},
+		"answers seen":                         {func(s *orderflow.Snapshot) { all(s.Progress.Presented); all(s.Progress.Checked) }, orderflow.Accept, []string{first, second}},
+		"answers accepted":                     {func(s *orderflow.Snapshot) { all(s.Progress.Accepted) }, orderflow.Poll, []string{first, second}},
+		"accepted by another process":          {func(s *orderflow.Snapshot) { begin(s, first); begin(s, second) }, orderflow.Poll, []string{first, second}},
+		"a name that is valid already":         {func(s *orderflow.Snapshot) { s.Progress.Authorizations[first].Status = acme.AuthorizationValid }, orderflow.Present, []string{second}},
+		"all names valid":                      {func(s *orderflow.Snapshot) { validate(s) }, orderflow.Read, nil},
+		"ready":                                {func(s *orderflow.Snapshot) { s.Progress.Order.Status = acme.OrderReady }, orderflow.Finalize, nil},
 		"ready at creation": {func(s *orderflow.Snapshot) {
 			s.Order.Status.Authorizations = nil
 			s.Progress.Order.Status = acme.OrderReady

@@ -24,8 +24,8 @@ type Metrics struct {
 
 var issuerLabels = []string{"issuer_name", "issuer_kind", "issuer_group"}
 
-// NewMetrics makes the metrics and registers them.
-func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+// NewMetrics makes the metrics of an operator of this version and registers them.
+func NewMetrics(registry prometheus.Registerer, version string) (*Metrics, error) {
 	m := &Metrics{
 		issuances: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "certwright_issuances_total",
@@ -46,7 +46,11 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Buckets: prometheus.DefBuckets,
 		}, []string{"host", "operation"}),
 	}
-	for _, collector := range []prometheus.Collector{m.issuances, m.latency, m.acme, m.acmeTime} {
+	// It is there from the start, so that its absence means that no operator is.
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "certwright_build_info", Help: "1, with the operator's version.", ConstLabels: prometheus.Labels{"version": version},
+	}, func() float64 { return 1 })
+	for _, collector := range []prometheus.Collector{build, m.issuances, m.latency, m.acme, m.acmeTime} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}

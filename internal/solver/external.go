@@ -67,6 +67,19 @@ func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
 	return nil
 }
 
+// StandsAlone says whether the provider of a solver has room for one answer at a time.
+func StandsAlone(solver *v1.ACMESolver) bool {
+	if solver == nil || solver.DNS01 == nil {
+		return false
+	}
+	spec, err := settingsOf(solver.DNS01)
+	if err != nil {
+		return false
+	}
+	provider, _ := providers.Find(spec.provider)
+	return provider.Sequential
+}
+
 // isExternal says whether a solver's provider is one that dns-solver runs.
 func isExternal(dns *v1.DNS01Solver) bool {
 	return dns.RFC2136 == nil && dns.ACMEDNS == nil && dns.Webhook == nil
@@ -188,6 +201,7 @@ func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
 	return &told{external.Provider{
 		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
 		Ambient: ready.ambient, Reach: ready.reach, Nameservers: resolver.Nameservers,
+		Tenant: challenge.Owner.Namespace,
 		Scope:  challenge.Owner.Kind + "/" + challenge.Owner.String() + "/" + challenge.SecretNamespace,
 		Domain: challenge.Identifier, KeyAuthorization: challenge.Progress.KeyAuthorization,
 	}}, nil

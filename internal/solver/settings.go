@@ -21,7 +21,7 @@ type settings struct {
 func settingsOf(dns *v1.DNS01Solver) (settings, error) {
 	switch {
 	case dns.Provider != nil:
-		result := settings{provider: dns.Provider.Name, config: dns.Provider.Config}
+		result := settings{provider: string(dns.Provider.Name), config: dns.Provider.Config}
 		if dns.Provider.SecretRef != nil {
 			result.secret = dns.Provider.SecretRef.Name
 		}

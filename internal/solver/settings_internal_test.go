@@ -114,10 +114,10 @@ func TestSettings(t *testing.T) {
 func TestSettingsThatCannotBeServed(t *testing.T) {
 	for words, dns := range map[string]v1.DNS01Solver{
 		"akamai is accepted but cannot be served": {Akamai: &v1.AkamaiProvider{}},
-		"not served yet":                   {Webhook: &v1.WebhookProvider{}},
-		"route53.auth is accepted":         {Route53: &v1.Route53Provider{Auth: &v1.Route53Auth{}}},
-		"AzureGermanCloud has been closed": {AzureDNS: &v1.AzureDNSProvider{Environment: v1.AzureGermanCloud}},
-		"managedIdentity.resourceID":       {AzureDNS: &v1.AzureDNSProvider{ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "r"}}},
+		"has no DNS provider":                     {},
+		"route53.auth is accepted":                {Route53: &v1.Route53Provider{Auth: &v1.Route53Auth{}}},
+		"AzureGermanCloud has been closed":        {AzureDNS: &v1.AzureDNSProvider{Environment: v1.AzureGermanCloud}},
+		"managedIdentity.resourceID":              {AzureDNS: &v1.AzureDNSProvider{ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "r"}}},
 	} {
 		if _, err := settingsOf(&dns); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: %v", words, err)

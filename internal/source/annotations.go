@@ -72,7 +72,7 @@ func (c *Config) read(source Source, issuer map[string]string) *asked {
 	c.readTemplate(r, &a.template.Spec)
 	a.template.Labels = maps.Clone(source.Meta.Labels)
 	delete(a.template.Labels, labelApplySet)
-	a.template.Annotations = map[string]string{c.Names.Annotation.Source: source.Mark()}
+	a.template.Annotations = map[string]string{}
 	if len(a.template.Labels) > 0 {
 		a.template.Annotations[c.Names.Annotation.SourceLabels] = strings.Join(slices.Sorted(maps.Keys(a.template.Labels)), separatorOfLabels)
 	}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
@@ -29,7 +30,7 @@ type Write struct {
 }
 
 // Decide compares what a source asks for with what is there: existing has the Certificates of the claims' names,
-// marked those that carry the source's Mark. What it finds about others is added to what the plan tells.
+// marked those that carry a mark of the source. What it finds about others is added to what the plan tells.
 func (c *Config) Decide(source Source, plan *Plan, existing map[types.NamespacedName]*v1.Certificate, marked []v1.Certificate) []Write {
 	var writes []Write
 	claimed := map[types.NamespacedName]bool{}
@@ -75,7 +76,7 @@ func (c *Config) fulfil(source Source, plan *Plan, claim *Claim, there *v1.Certi
 // UID than the reference has. Only what is listed by a ReferenceGrant is in another namespace, and only Gateways and
 // ListenerSets have such.
 func (s Source) owns(crt *v1.Certificate, key string) bool {
-	isMarked := crt.Annotations[key] == s.Mark()
+	isMarked := api.MarkedSource(crt.Annotations[key], crt.Namespace, crt.Name) == s.Key()
 	if crt.Namespace != s.Meta.Namespace {
 		return isMarked && s.Kind != IngressKind
 	}

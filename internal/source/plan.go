@@ -56,11 +56,11 @@ type Source struct {
 	Meta  *metav1.ObjectMeta
 }
 
-// Mark is what the annotation Source says on the Certificates of a source.
-func (s Source) Mark() string { return MarkOf(s.Kind, s.Meta.Namespace, s.Meta.Name) }
+// Key is what the marks on the Certificates of a source tell.
+func (s Source) Key() string { return KeyOf(s.Kind, s.Meta.Namespace, s.Meta.Name) }
 
-// MarkOf is the Mark of the source with a kind and a name. None of the three can hold a slash.
-func MarkOf(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+// KeyOf is the Key of the source with a kind and a name. None of the three can hold a slash.
+func KeyOf(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
 
 // Plan is what a source asks for.
 type Plan struct {
@@ -142,6 +142,7 @@ func (p *Plan) keep(w *wanted, problem string) {
 func (a *asked) certificate(secret types.NamespacedName, hosts []string) (*v1.Certificate, string) {
 	crt := a.template.DeepCopy()
 	crt.Namespace, crt.Name, crt.Spec.SecretName = secret.Namespace, secret.Name, secret.Name
+	crt.Annotations[a.config.Names.Annotation.Source] = api.SourceMark(a.source.Key(), secret.Namespace, secret.Name)
 	if secret.Namespace == a.source.Meta.Namespace {
 		crt.OwnerReferences = []metav1.OwnerReference{a.source.owner()}
 	} else if problem := a.sendAbroad(crt); problem != "" {
@@ -213,9 +214,9 @@ func (s Source) owner() metav1.OwnerReference {
 	}
 }
 
-// ParseMark is the name in a Mark, with ok false if it is not that of a source of the kind.
-func ParseMark(mark, kind string) (name types.NamespacedName, ok bool) {
-	parts := strings.Split(mark, "/")
+// ParseKey is the name in a Key, with ok false if it is not that of a source of the kind.
+func ParseKey(key, kind string) (name types.NamespacedName, ok bool) {
+	parts := strings.Split(key, "/")
 	if len(parts) != 3 || parts[0] != kind || parts[1] == "" || parts[2] == "" {
 		return types.NamespacedName{}, false
 	}

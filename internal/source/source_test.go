@@ -168,12 +168,16 @@ func TestOwns(t *testing.T) {
 		"its mark, but of something of that name":  {"ns", "Ingress/ns/web", reference("Widget", "web", "other"), false},
 		"its mark, in a namespace that is another": {"other", "Ingress/ns/web", nil, false},
 	} {
-		crt := &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: test.namespace, OwnerReferences: test.owners}}
+		crt := &v1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: test.namespace, Name: "web-tls", OwnerReferences: test.owners}}
 		if test.mark != "" {
-			crt.Annotations = map[string]string{key: test.mark}
+			crt.Annotations = map[string]string{key: api.SourceMark(test.mark, test.namespace, "web-tls")}
 		}
 		if got := IngressSource(ingress(nil)).owns(crt, key); got != test.want {
 			t.Errorf("%s: %v", name, got)
+		}
+		crt.Name = "copy"
+		if got := IngressSource(ingress(nil)).owns(crt, key); got && test.mark != "" {
+			t.Errorf("a copy of %s: %v", name, got)
 		}
 	}
 }
@@ -283,14 +287,56 @@ func TestTooManyNames(t *testing.T) {
 	}
 }
 
-func TestMarks(t *testing.T) {
-	name, ok := ParseMark(MarkOf("Gateway", "ns", "edge"), "Gateway")
+func TestKeys(t *testing.T) {
+	name, ok := ParseKey(KeyOf("Gateway", "ns", "edge"), "Gateway")
 	if !ok || name != (types.NamespacedName{Namespace: "ns", Name: "edge"}) {
 		t.Errorf("got %v, %v", name, ok)
 	}
 	for _, mark := range []string{"", "Gateway", "Gateway/ns", "Gateway/ns/", "Gateway//edge", "Gateway/ns/edge/more", "Ingress/ns/edge"} {
-		if name, ok := ParseMark(mark, "Gateway"); ok {
+		if name, ok := ParseKey(mark, "Gateway"); ok {
 			t.Errorf("%q: got %v", mark, name)
+		}
+	}
+}
+
+// What annotations say that exclude each other, or are on few sources only: the others are in the specs of test/sources.
+func TestAnnotationsThatStandAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		annotations map[string]string
+		check       func(*v1.Certificate) bool
+	}{
+		"renew-before": {with("certwright.dev/renew-before", "240h"), func(crt *v1.Certificate) bool {
+			return crt.Spec.RenewBefore != nil && crt.Spec.RenewBefore.Hours() == 240 && crt.Spec.RenewBeforePercentage == nil
+		}},
+		"an Ed25519 key of whatever size": {map[string]string{
+			"certwright.dev/issuer": "ca", "certwright.dev/private-key-algorithm": "Ed25519", "certwright.dev/private-key-size": "1",
+		}, func(crt *v1.Certificate) bool { return crt.Spec.PrivateKey.Algorithm == v1.Ed25519KeyAlgorithm }},
+		"ingressclassname": {with("acme.certwright.dev/http01-ingress-ingressclassname", "nginx"), func(crt *v1.Certificate) bool {
+			return crt.Annotations["acme.certwright.dev/http01-override-ingress-ingressclassname"] == "nginx"
+		}},
+		"edit-in-place that is off": {with("acme.certwright.dev/http01-edit-in-place", "false"), func(crt *v1.Certificate) bool {
+			_, overrides := crt.Annotations["acme.certwright.dev/http01-override-ingress-name"]
+			_, temporary := crt.Annotations["certwright.dev/issue-temporary-certificate"]
+			return !overrides && !temporary
+		}},
+		"a parent of routes": {map[string]string{
+			"certwright.dev/issuer": "ca", "acme.certwright.dev/http01-parentrefname": "edge", "acme.certwright.dev/http01-parentrefkind": "Gateway",
+			"acme.certwright.dev/http01-parentrefnamespace": "infra",
+		}, func(crt *v1.Certificate) bool {
+			return crt.Annotations["acme.certwright.dev/http01-parentrefname"] == "edge" && crt.Annotations["acme.certwright.dev/http01-parentrefkind"] == "Gateway" &&
+				crt.Annotations["acme.certwright.dev/http01-parentrefnamespace"] == "infra"
+		}},
+		"values with spaces around them": {with("certwright.dev/duration", " 100h\n"), func(crt *v1.Certificate) bool { return crt.Spec.Duration.Hours() == 100 }},
+		"empty ones": {map[string]string{
+			"certwright.dev/issuer": "ca", "certwright.dev/duration": "", "certwright.dev/usages": "", "certwright.dev/secret-template": "", "certwright.dev/private-key-size": "",
+		}, func(crt *v1.Certificate) bool {
+			return crt.Spec.Duration == nil && crt.Spec.SecretTemplate == nil && crt.Spec.PrivateKey == nil && cmp.Equal(crt.Spec.Usages, v1.DefaultUsages())
+		}},
+		"usages in capitals": {with("certwright.dev/usages", "Server Auth"), func(crt *v1.Certificate) bool { return cmp.Equal(crt.Spec.Usages, []v1.KeyUsage{v1.UsageServerAuth}) }},
+	} {
+		plan := config().OfIngress(ingress(test.annotations))
+		if len(plan.Claims) != 1 || plan.Claims[0].Certificate == nil || !test.check(plan.Claims[0].Certificate) {
+			t.Errorf("%s: %+v", name, plan)
 		}
 	}
 }

@@ -55,7 +55,7 @@ var _ = Describe("docs/dns-providers.md", func() {
 			example := shown[provider.Name]
 			issuer, secret := example.issuer, example.secret
 			solver := issuer.Spec.ACME.Solvers[0].DNS01.Provider
-			Expect(solver.Name).To(Equal(provider.Name))
+			Expect(solver.Name).To(BeEquivalentTo(provider.Name))
 			if solver.SecretRef != nil {
 				Expect(solver.SecretRef.Name).To(Equal(secret.Name))
 			}

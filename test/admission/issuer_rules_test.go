@@ -170,7 +170,7 @@ var issuerRules = []rule{
 		accepted: dns01(`provider: {name: pdns, config: {PDNS_API_URL: "https://dns.example.com"}}`),
 		refused:  dns01(`provider: {name: pdns, config: {apiURL: "https://dns.example.com"}}`),
 	}, {
-		name: "wants the name of a provider in small letters", field: "spec.acme.solvers[].dns01.provider.name", message: "should match",
+		name: "knows the names of providers", field: "spec.acme.solvers[].dns01.provider.name", message: "supported values",
 		accepted: dns01(`provider: {name: gandiv5}`),
 		refused:  dns01(`provider: {name: ../Gandi}`),
 	}, {

@@ -46,7 +46,7 @@ var releases = []*release{
 		title: "the API group of cert-manager", name: "takeover", namespace: "takeover", work: "takeover-work",
 		names: group("cert-manager.io"), cluster: newest,
 		values: []string{"--set=apiGroup=cert-manager.io", "--set=restartOnRenewal.enabled=true"},
-		kinds:  with(everywhere, map[string]int{"ClusterRole": 6, "ClusterRoleBinding": 3}), fills: true, restarts: true,
+		kinds:  with(everywhere, map[string]int{"ClusterRole": 7, "ClusterRoleBinding": 4}), fills: true, restarts: true,
 	},
 	{
 		title: "some namespaces only", name: "narrow", namespace: "narrow", work: "tenant-a",
@@ -59,22 +59,24 @@ var releases = []*release{
 		kinds: inSomeNamespaces, fills: true, restarts: true,
 	},
 	{
-		title: "a cluster without MutatingAdmissionPolicy", name: "older", namespace: "older", work: "older-work",
+		title: "a cluster without MutatingAdmissionPolicy, and no solver pods", name: "older", namespace: "older", work: "older-work",
 		names: group("older.example.com"), cluster: []string{"--kube-version=v1.35.0"},
-		values: []string{"--set=apiGroup=older.example.com"}, kinds: withoutMutation,
+		values: []string{"--set=apiGroup=older.example.com", "--set=http01Solver.pods.enabled=false"}, kinds: with(withoutMutation, withoutPods),
 	},
 }
 
 var (
 	everywhere = map[string]int{
-		"ClusterRole": 5, "ClusterRoleBinding": 2, "ConfigMap": 1, "CustomResourceDefinition": 6, "Deployment": 1,
+		"ClusterRole": 6, "ClusterRoleBinding": 3, "ConfigMap": 1, "CustomResourceDefinition": 6, "Deployment": 1,
 		"MutatingAdmissionPolicy": 1, "MutatingAdmissionPolicyBinding": 1, "Role": 1, "RoleBinding": 1, "Service": 3,
 		"ServiceAccount": 1, "ValidatingAdmissionPolicy": 4, "ValidatingAdmissionPolicyBinding": 4,
 	}
-	// inSomeNamespaces has one binding less for the cluster, one for each namespace, two roles for ClusterIssuers,
+	// inSomeNamespaces has two bindings less for the cluster, two for each namespace, two roles for ClusterIssuers,
 	// and one for workloads in one namespace.
-	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRole": 6, "ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 6})
+	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRole": 7, "ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 8})
 	withoutMutation  = with(everywhere, map[string]int{"MutatingAdmissionPolicy": 0, "MutatingAdmissionPolicyBinding": 0})
+	// withoutPods lacks the role for solver pods, and its binding.
+	withoutPods = map[string]int{"ClusterRole": 5, "ClusterRoleBinding": 2}
 )
 
 func with(kinds, other map[string]int) map[string]int {

@@ -76,12 +76,17 @@ func (r *release) needed() []right {
 			rights = append(rights, right{namespace: r.work, group: "apps", resource: resource, verbs: append([]string{"patch"}, read...)})
 		}
 	}
+	if r.pods() {
+		rights = append(rights, right{namespace: r.work, resource: "pods", verbs: []string{"list", "watch", "create", "delete"}})
+	}
 	return append(rights,
 		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"create", "update", "patch", "delete"}, read...)},
-		right{namespace: r.work, group: "networking.k8s.io", resource: "ingresses", verbs: []string{"list", "watch"}},
+		right{namespace: r.work, group: "networking.k8s.io", resource: "ingresses", verbs: append([]string{"create", "update", "delete"}, read...)},
+		right{namespace: r.work, resource: "services", verbs: []string{"list", "watch", "create", "delete"}},
+		right{namespace: r.work, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch", "create", "update", "delete"}},
 		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "gateways", verbs: read},
 		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "listenersets", verbs: read},
-		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: []string{"list", "watch"}},
+		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: []string{"list", "watch", "create", "update", "delete"}},
 		right{namespace: r.work, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"list", "watch"}},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", verbs: read},
 		right{namespace: r.work, group: ours, resource: "certificaterevocations", subresource: "status", verbs: []string{"update"}},
@@ -112,6 +117,7 @@ func (r *release) neededAnywhere() []right {
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", verbs: []string{"create"}},
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", name: "certwright." + r.names.Group, verbs: []string{"get", "update"}},
 		{namespace: r.namespace, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
+		{namespace: r.namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"get", "create", "update", "delete"}},
 		{namespace: r.namespace, resource: "configmaps", verbs: []string{"create"}},
 		{namespace: r.namespace, resource: "configmaps", name: optionsOf(r.objects).IssuerKindsConfigMap, verbs: []string{"get", "list", "watch", "update"}},
 	}
@@ -124,18 +130,22 @@ func (r *release) withheld() []right {
 		rights = append(rights,
 			right{namespace: namespace, resource: "configmaps", verbs: append([]string{"update", "patch", "delete", "deletecollection"}, read...)},
 			right{namespace: namespace, resource: "configmaps", name: "another", verbs: append([]string{"update"}, read...)},
-			right{namespace: namespace, resource: "pods", verbs: anything},
-			right{namespace: namespace, resource: "services", verbs: anything},
+			right{namespace: namespace, resource: "pods", verbs: r.withheldOfPods()},
+			right{namespace: namespace, resource: "pods", subresource: "exec", verbs: anything},
+			right{namespace: namespace, resource: "pods", subresource: "log", verbs: read},
+			right{namespace: namespace, resource: "services", verbs: []string{"get", "update", "patch", "deletecollection"}},
+			right{namespace: namespace, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"get", "patch", "deletecollection"}},
 			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", verbs: []string{"create"}},
 			right{namespace: namespace, group: "apps", resource: "replicasets", verbs: anything},
 			right{namespace: namespace, group: rbacv1.GroupName, resource: "rolebindings", verbs: append([]string{"bind", "escalate"}, anything...)},
 			right{namespace: namespace, group: r.names.Group, resource: "issuers", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificates", verbs: []string{"deletecollection"}},
-			right{namespace: namespace, group: "networking.k8s.io", resource: "ingresses", verbs: write},
+			right{namespace: namespace, group: "networking.k8s.io", resource: "ingresses", verbs: []string{"patch", "deletecollection"}},
+			right{namespace: namespace, group: "networking.k8s.io", resource: "ingresses", subresource: "status", verbs: write},
 			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "gateways", verbs: write},
 			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "listenersets", verbs: write},
-			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: write},
-			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: write},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "httproutes", verbs: []string{"get", "patch", "deletecollection"}},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"patch", "deletecollection"}},
 			right{namespace: namespace, group: r.names.Group, resource: "certificaterevocations", verbs: write},
 			right{namespace: namespace, group: r.names.Group, resource: "certificaterequests", verbs: []string{"update", "patch", "deletecollection"}},
 			right{namespace: namespace, group: r.names.ACMEGroup, resource: "orders", verbs: []string{"patch", "delete", "deletecollection"}},
@@ -150,7 +160,9 @@ func (r *release) withheld() []right {
 		}
 	}
 	for _, namespace := range []string{"", r.work, "kube-system"} {
-		rights = append(rights, right{namespace: namespace, resource: "configmaps", verbs: []string{"create"}})
+		rights = append(rights,
+			right{namespace: namespace, resource: "configmaps", verbs: []string{"create"}},
+			right{namespace: namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: write})
 	}
 	return append(rights,
 		right{namespace: r.namespace, resource: "configmaps", name: optionsOf(r.objects).IssuerKindsConfigMap, verbs: []string{"patch", "delete"}},
@@ -162,8 +174,18 @@ func (r *release) withheld() []right {
 		right{resource: "nodes", verbs: anything},
 		right{resource: "namespaces", verbs: write},
 		right{resource: "users", verbs: []string{"impersonate"}},
-		right{namespace: r.work, group: "discovery.k8s.io", resource: "endpointslices", verbs: anything},
 	)
+}
+
+// pods says whether the operator may start pods that answer challenges.
+func (r *release) pods() bool { return optionsOf(r.objects).HTTP01SolverImage != "" }
+
+// withheldOfPods is what the operator may not do with pods: anything, unless it starts pods.
+func (r *release) withheldOfPods() []string {
+	if r.pods() {
+		return []string{"get", "update", "patch", "deletecollection"}
+	}
+	return anything
 }
 
 // withheldOfWorkloads is what the operator may not do with workloads in a namespace: anything, unless it restarts

@@ -184,13 +184,16 @@ var _ = underEachGroup("an annotated Gateway", func(s *space) {
 		s.create(ctx, s.grant("Gateway", ""))
 		s.certificate(ctx, s.other, "web-tls", hosts("web.example.test"))
 		mine := crt.DeepCopy()
-		mine.ObjectMeta = metav1.ObjectMeta{Namespace: s.other, Name: "mine", Annotations: map[string]string{s.names.Annotation.Source: "Gateway/" + s.namespace + "/another"}}
-		mine.Annotations[s.names.Annotation.Source] += "-one/more"
+		mine.ObjectMeta = metav1.ObjectMeta{Namespace: s.other, Name: "copied-with-all-annotations", Annotations: crt.Annotations}
+		mine.Spec.SecretName = mine.Name
 		s.create(ctx, mine)
 		stop()
 		Expect(s.Delete(ctx, edge)).To(Succeed())
 		s.start()
 		s.noCertificate(ctx, s.other, "web-tls")
+		// The next pass comes after everything that this one did.
+		s.create(ctx, s.gateway(listener("next", "next.example.test", "next-tls")))
+		s.certificate(ctx, s.namespace, "next-tls", hosts("next.example.test"))
 		Expect(s.Get(ctx, client.ObjectKeyFromObject(mine), mine)).To(Succeed())
 	})
 

@@ -170,6 +170,19 @@ var _ = underEachGroup("an annotated Ingress", func(s *space) {
 		s.certificate(ctx, s.namespace, "web-tls", hosts("web.example.test"))
 	})
 
+	It("that shares a Secret with another takes the Certificate over when that one is done with it", func(ctx SpecContext) {
+		s.start()
+		first, second := s.ingress(nil), s.ingress(nil, block("web-tls", "second.example.test"))
+		second.Name = "second"
+		s.create(ctx, first)
+		s.certificate(ctx, s.namespace, "web-tls", hosts("web.example.test"))
+		s.create(ctx, second)
+		s.event(ctx, second, "BadConfig", `Certificate "web-tls" exists and was not made for this Ingress`)
+		s.annotate(ctx, first, map[string]string{s.names.Annotation.Issuer: ""})
+		crt := s.certificate(ctx, s.namespace, "web-tls", hosts("second.example.test"))
+		Expect(metav1.IsControlledBy(crt, second)).To(BeTrue())
+	})
+
 	It("with an annotation that cannot be followed keeps the Certificate it has, and says so", func(ctx SpecContext) {
 		s.start()
 		web := s.ingress(nil)
@@ -257,6 +270,9 @@ var _ = underEachGroup("an annotated Ingress", func(s *space) {
 		})
 		Expect(crt.UID).To(Equal(current.UID))
 		Expect(crt.Generation).To(Equal(current.Generation), "its spec is as it was")
+		// The next pass comes after everything that this one did.
+		s.edit(ctx, web, func() { web.Spec.TLS[0].Hosts = []string{"next.example.test"} })
+		s.certificate(ctx, s.namespace, "web-tls", hosts("next.example.test"))
 		Expect(s.Get(ctx, client.ObjectKeyFromObject(left), left)).To(Succeed())
 	})
 })

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,6 +18,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/operator"
+	"github.com/certwright/certwright/internal/testkit"
 )
 
 // calls keeps the requests to the API server that a condition holds for.
@@ -89,6 +91,37 @@ var _ = Describe("the operator", func() {
 		Expect(written.all()).To(ConsistOf(collection, collection, item+"second-tls/status", item+"third-tls/status"))
 	})
 
+	It("acts on no view that is older than its own last write", func(ctx SpecContext) {
+		s := newSpace(ctx, plane, api.DefaultGroup)
+		written := &calls{}
+		s.start(func(options *operator.Options) {
+			written.watch(func(request *http.Request) bool {
+				return writesCertificates(request) && !strings.HasSuffix(request.URL.Path, "/status")
+			})(options)
+			count := options.WrapAPI
+			options.WrapAPI = func(next http.RoundTripper) http.RoundTripper {
+				return count(testkit.SlowWatch(next, "certificates", 700*time.Millisecond))
+			}
+		})
+		web := s.ingress(nil)
+		s.create(ctx, web)
+		s.certificate(ctx, s.namespace, "web-tls", hosts("web.example.test"))
+		s.edit(ctx, web, func() { web.Spec.TLS[0].Hosts = []string{"second.example.test"} })
+		s.edit(ctx, web, func() { web.Spec.TLS[0].Hosts = []string{"third.example.test"} })
+		s.certificate(ctx, s.namespace, "web-tls", hosts("third.example.test"))
+		s.edit(ctx, web, func() { web.Spec.TLS = []networkingv1.IngressTLS{block("next-tls", "next.example.test")} })
+		s.noCertificate(ctx, s.namespace, "web-tls")
+		s.certificate(ctx, s.namespace, "next-tls", hosts("next.example.test"))
+		s.event(ctx, web, "DeleteCertificate", "web-tls")
+		count := map[string]int{}
+		for _, call := range written.all() {
+			count[strings.Fields(call)[0]]++
+		}
+		Expect(count["POST"]).To(Equal(2), "%v", written.all())
+		Expect(count["DELETE"]).To(Equal(1), "%v", written.all())
+		Expect(count["PUT"]).To(BeNumerically("<=", 2), "%v", written.all())
+	})
+
 	It("keeps to the namespaces that it was given", func(ctx SpecContext) {
 		s := newSpace(ctx, plane, api.DefaultGroup)
 		s.start(func(options *operator.Options) { options.Namespaces = []string{s.namespace} })
@@ -97,11 +130,13 @@ var _ = Describe("the operator", func() {
 		outside.Namespace = s.other
 		// It is of a Gateway that cannot be seen, and so not known to be gone.
 		theirs := &v1.Certificate{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Annotations: map[string]string{s.names.Annotation.Source: "Gateway/" + s.other + "/edge"}},
-			Spec:       v1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.test"}, IssuerRef: v1.IssuerRef{Name: "any"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Annotations: map[string]string{
+				s.names.Annotation.Source: api.SourceMark("Gateway/"+s.other+"/edge", s.namespace, "theirs"),
+			}},
+			Spec: v1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.test"}, IssuerRef: v1.IssuerRef{Name: "any"}},
 		}
 		gone := theirs.DeepCopy()
-		gone.Name, gone.Annotations[s.names.Annotation.Source] = "gone", "Gateway/"+s.namespace+"/gone"
+		gone.Name, gone.Annotations[s.names.Annotation.Source] = "gone", api.SourceMark("Gateway/"+s.namespace+"/gone", s.namespace, "gone")
 		gone.Namespace = s.namespace
 		s.create(ctx, theirs, gone)
 		s.create(ctx, s.grant("Gateway", ""), outside, edge)

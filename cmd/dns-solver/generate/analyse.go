@@ -65,18 +65,22 @@ func (s *source) addSpec(spec ast.Spec) {
 			}
 		}
 	case *ast.TypeSpec:
-		fields, ok := typed.Type.(*ast.StructType)
-		if !ok || typed.Name.Name != "DNSProvider" {
-			return
+		if fields, ok := typed.Type.(*ast.StructType); ok && typed.Name.Name == "DNSProvider" {
+			s.addFields(fields)
 		}
-		for _, field := range fields.Fields.List {
-			_, isMap := field.Type.(*ast.MapType)
-			selector, isSelector := field.Type.(*ast.SelectorExpr)
-			if isMap || isSelector && selector.Sel.Name == "Map" {
-				for _, name := range field.Names {
-					s.maps[name.Name] = true
-				}
-			}
+	}
+}
+
+func (s *source) addFields(fields *ast.StructType) {
+	for _, field := range fields.Fields.List {
+		_, isMap := field.Type.(*ast.MapType)
+		// sync.Map
+		selector, isSelector := field.Type.(*ast.SelectorExpr)
+		if !isMap && (!isSelector || selector.Sel.Name != "Map") {
+			continue
+		}
+		for _, name := range field.Names {
+			s.maps[name.Name] = true
 		}
 	}
 }
@@ -200,30 +204,30 @@ func (s *source) hasMethod(name string) bool {
 
 // remembers says whether CleanUp looks something up in a map that is a field of the provider.
 func (s *source) remembers() bool {
+	found := false
 	for _, function := range s.functions {
 		if function.Recv == nil || function.Name.Name != "CleanUp" {
 			continue
 		}
-		found := false
 		ast.Inspect(function, func(node ast.Node) bool {
-			switch typed := node.(type) {
-			case *ast.IndexExpr:
-				if field, ok := typed.X.(*ast.SelectorExpr); ok && s.maps[field.Sel.Name] {
-					found = true
-				}
-			case *ast.CallExpr:
-				// sync.Map
-				if method, ok := typed.Fun.(*ast.SelectorExpr); ok && strings.HasPrefix(method.Sel.Name, "Load") {
-					if field, ok := method.X.(*ast.SelectorExpr); ok && s.maps[field.Sel.Name] {
-						found = true
-					}
-				}
-			}
+			found = found || s.looksUp(node)
 			return !found
 		})
-		if found {
-			return true
+	}
+	return found
+}
+
+// looksUp says whether a node reads such a map: by an index, or by Load of a sync.Map.
+func (s *source) looksUp(node ast.Node) bool {
+	var of ast.Expr
+	switch typed := node.(type) {
+	case *ast.IndexExpr:
+		of = typed.X
+	case *ast.CallExpr:
+		if method, ok := typed.Fun.(*ast.SelectorExpr); ok && strings.HasPrefix(method.Sel.Name, "Load") {
+			of = method.X
 		}
 	}
-	return false
+	field, ok := of.(*ast.SelectorExpr)
+	return ok && s.maps[field.Sel.Name]
 }

@@ -13,7 +13,7 @@ import (
 const intro = `<!-- Made by make generate-dns; edit cmd/dns-solver/generate. -->
 # DNS providers
 
-A DNS-01 solver names a provider of DNS in ` + "`dns01.provider`" + `. The operator hands its settings to dns-solver, which runs the provider in a process of its own ([why](adr/0011-dns-providers-in-processes.md)). Beside these there is ` + "`dns01.rfc2136`" + `, which is compiled into the operator; and ` + "`cloudflare`, `route53`, `cloudDNS`, `azureDNS` and `digitalocean`" + ` are other ways to write the providers cloudflare, route53, gcloud, azuredns and digitalocean.
+A DNS-01 solver names a provider of DNS in ` + "`dns01.provider`" + `. The operator hands its settings to dns-solver, which runs the provider in a process of its own ([why](adr/0013-dns-providers-in-processes.md)). Beside these there are ` + "`dns01.rfc2136`, `dns01.acmeDNS` and `dns01.webhook`" + `, which are part of the operator; and ` + "`cloudflare`, `route53`, `cloudDNS`, `azureDNS` and `digitalocean`" + ` are other ways to write the providers cloudflare, route53, gcloud, azuredns and digitalocean.
 
 ` + "```yaml" + `
 apiVersion: certwright.dev/v1
@@ -40,7 +40,7 @@ spec:
 - **Endpoint**: an Issuer's must be at a public address or in ` + "`--allow-private-addresses`" + `, whatever its name resolves to; a ClusterIssuer's may be anywhere but where a cloud gives out credentials.
 - **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off).
 - **Remembers**: the provider takes a record away only with what it remembers of putting it there, so its process is kept until the clean-up. If dns-solver is restarted in between, the record stays, and an event on the Order names it.
-- **One at a time**: the provider has one record at a name, so that a name and its wildcard cannot be proved in one Order: give each a Certificate of its own.
+- **One at a time**: the provider has room for one record. The names of a Certificate are proved one after the other; two Certificates at once may get in each other's way, and try again.
 
 Not served: ` + "%s" + `.
 

@@ -47,6 +47,8 @@ type Request struct {
 	Action Action `json:"action"`
 	// ID names the challenge: the same for all its requests, and no other's.
 	ID string `json:"id,omitempty"`
+	// Tenant is whose challenge it is: of dns-solver's processes, nobody gets all.
+	Tenant string `json:"tenant,omitempty"`
 	// Provider is the name of a provider of DNS.
 	Provider string `json:"provider,omitempty"`
 	// Variables are its settings and credentials, by the names that the provider gives them.
@@ -111,6 +113,8 @@ const (
 	Refused Kind = "refused"
 	// Busy means that too many challenges are worked on at once.
 	Busy Kind = "busy"
+	// Working means that the provider has not come to an end yet: the answer is there for who asks again.
+	Working Kind = "working"
 	// Lost means that the record can only be taken away with what an ended process remembered.
 	Lost Kind = "lost"
 	// Unguarded means that the machine cannot keep a process from addresses, so that it was not started.

@@ -60,8 +60,8 @@ type Provider struct {
 	Reach reach.Policy
 	// Nameservers find the zone; empty for the system's.
 	Nameservers []string
-	// Scope and Domain say whose challenge it is and for which name. Scope is not shown to the provider.
-	Scope, Domain string
+	// Tenant is the namespace that it is done for. Scope and Domain say whose challenge it is and for which name. Scope is not shown to the provider.
+	Tenant, Scope, Domain string
 	// KeyAuthorization is what the record's value is the hash of.
 	KeyAuthorization string
 }
@@ -81,7 +81,7 @@ func (p Provider) ask(ctx context.Context, action wire.Action, record dns01.Reco
 		return err
 	}
 	request := wire.Request{
-		Action: action, ID: p.id(record), Provider: p.Name, Variables: p.Variables, Public: p.Public, Keep: p.Keep, Ambient: p.Ambient,
+		Action: action, ID: p.id(record), Tenant: p.Tenant, Provider: p.Name, Variables: p.Variables, Public: p.Public, Keep: p.Keep, Ambient: p.Ambient,
 		Reach: wire.Reach{Unrestricted: p.Reach.Unrestricted}, Nameservers: p.Nameservers,
 		Domain: p.Domain, FQDN: record.FQDN, KeyAuthorization: p.KeyAuthorization,
 	}

@@ -224,6 +224,52 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// A provider that takes its time holds nobody: who asks is told, and gets the answer by asking again.
+func TestSlowProvider(t *testing.T) {
+	client := dnssolvertest.Start(t)
+	address, told := startVendor(t)
+	provider := selftest(client, address, "slow")
+	failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
+	if !ok || failure.Kind != wire.Working || failure.Final() || failure.Text != "provider selftest is still at work" {
+		t.Fatalf("%v", failure)
+	}
+	if err := provider.Present(t.Context(), record()); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	next(t, told)
+	if len(told) > 0 {
+		t.Error("it was put in place twice")
+	}
+	if err := provider.CleanUp(t.Context(), record()); err != nil {
+		t.Error(err)
+	}
+}
+
+// One tenant does not get all processes.
+func TestShares(t *testing.T) {
+	client := dnssolvertest.Start(t, "--processes=4")
+	address, told := startVendor(t)
+	for i := range 5 {
+		provider := selftest(client, address, "")
+		provider.Scope, provider.Tenant = strconv.Itoa(i), "greedy"
+		if i == 4 {
+			provider.Tenant = "modest"
+		}
+		err := provider.Present(t.Context(), record())
+		if i == 3 {
+			failure, ok := errors.AsType[*external.Error](err)
+			if !ok || failure.Kind != wire.Busy || !strings.Contains(failure.Text, "of this namespace") {
+				t.Errorf("the fourth: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		next(t, told)
+	}
+}
+
 // With the operator outside of a cluster, dns-solver ends, and takes away what it still has.
 func TestProgramEnds(t *testing.T) {
 	address, told := startVendor(t)
