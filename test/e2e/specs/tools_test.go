@@ -76,7 +76,7 @@ func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	name := strings.TrimPrefix(strings.TrimSpace(create(ctx, namespace)), "namespace/")
 	DeferCleanup(func(ctx SpecContext) {
-		kubectl(ctx, "delete", "namespace", name, "--ignore-not-found", "--timeout=60s")
+		kubectl(ctx, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
 	}, NodeTimeout(90*time.Second))
 	DeferCleanup(whatHappened, name)
 	return name
