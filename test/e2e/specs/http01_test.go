@@ -78,8 +78,10 @@ var _ = Describe("an annotated Ingress", func() {
 		pods := strings.Fields(kubectl(ctx, "get", "pods", "--namespace", systemNamespace, "--output", "name"))
 		Expect(pods).To(HaveLen(2))
 		kubectl(ctx, "delete", pods[0], "--namespace", systemNamespace, "--wait=false")
+		started := time.Now()
 		apply(ctx, ns, annotatedIngress("thrice", "shared"))
 		fetch(ctx, "thrice."+site.Domain)
+		AddReportEntry(fmt.Sprintf("HTTPS %.1f s after kubectl apply, with a replica on its way out", time.Since(started).Seconds()))
 	}, SpecTimeout(4*time.Minute))
 
 	It("is proved by a path in itself, which is taken out again", func(ctx SpecContext) {

@@ -160,7 +160,7 @@ func tryFetch(ctx context.Context, host string) (string, error) {
 		"--resolve", host+":443:"+site.Address, "--cacert", site.ACMERoot, "https://"+host+"/")
 }
 
-// fetch is tryFetch until it succeeds, for up to a minute.
+// fetch is tryFetch until it succeeds, for up to two minutes.
 func fetch(ctx context.Context, host string) string {
 	GinkgoHelper()
 	var body string
