@@ -72,6 +72,7 @@ func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []s
 func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []string) error {
 	over := r.snapshot(pass).CheckIsOver()
 	pass.progress.CheckNote = ""
+	persists := false
 	for _, authorization := range pass.challenges(urls) {
 		if authorization.Challenge.Solver != nil && authorization.Challenge.Solver.WaitInsteadOfSelfCheck != nil {
 			pass.progress.Checked[authorization.URL] = true
@@ -88,11 +89,16 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			pass.progress.Checked[authorization.URL] = true
 			pass.progress.Unseen[authorization.URL] = err.Error()
 		default:
+			persists = persists || authorization.Challenge.Type == acmev1.DNSPersist01
 			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
 		}
 	}
 	if pass.progress.CheckNote != "" {
-		pass.progress.Polled(time.Time{}, r.Client.Now())
+		if persists {
+			pass.progress.Polled(time.Time{}, r.Client.Now())
+		} else {
+			pass.progress.Looked(r.Client.Now())
+		}
 		return nil
 	}
 	pass.progress.Moved()
