@@ -337,8 +337,8 @@ func TestLooks(t *testing.T) {
 		waits = append(waits, progress.NextPoll.Sub(now))
 	}
 	want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second}
-	if diff := cmp.Diff(want, waits); diff != "" {
-		t.Errorf("waits (-want +got):\n%s", diff)
+	if !slices.Equal(want, waits) {
+		t.Errorf("waits %v, want %v", waits, want)
 	}
 	if progress.Moved(); !progress.NextPoll.IsZero() {
 		t.Error("a change does not begin anew")
