@@ -31,6 +31,7 @@ func (p *orderPass) challenges(urls []string) []*acmev1.Authorization {
 func (r *OrderReconciler) challenge(pass *orderPass, authorization *acmev1.Authorization) solver.Challenge {
 	return solver.Challenge{
 		Order:           pass.order,
+		AccountURL:      pass.order.Status.AccountURL,
 		Owner:           owner(orderKind, client.ObjectKeyFromObject(pass.order)),
 		Identifier:      authorization.Identifier,
 		Progress:        authorization.Challenge,
@@ -50,7 +51,7 @@ func (r *OrderReconciler) secretNamespace(pass *orderPass) string {
 // finalizer comes first, and then what the clean-up will need.
 func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []string) error {
 	for _, authorization := range pass.challenges(urls) {
-		if authorization.Challenge.Type == acmev1.DNS01 {
+		if authorization.Challenge.Type.IsWritten() {
 			if err := r.prepareCleanUp(ctx, pass); err != nil {
 				return err
 			}
@@ -66,10 +67,12 @@ func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []s
 }
 
 // check looks whether answers can be seen. One that cannot is no failure, and after a minute the CA
-// is asked all the same: it may see what we cannot.
+// is asked all the same: it may see what we cannot. Only for a record that somebody has yet to publish is
+// waited as long as the order lives.
 func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []string) error {
 	over := r.snapshot(pass).CheckIsOver()
 	pass.progress.CheckNote = ""
+	persists := false
 	for _, authorization := range pass.challenges(urls) {
 		if authorization.Challenge.Solver != nil && authorization.Challenge.Solver.WaitInsteadOfSelfCheck != nil {
 			pass.progress.Checked[authorization.URL] = true
@@ -82,15 +85,20 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 		switch {
 		case err == nil:
 			pass.progress.Checked[authorization.URL] = true
-		case over:
+		case over && authorization.Challenge.Type != acmev1.DNSPersist01:
 			pass.progress.Checked[authorization.URL] = true
 			pass.progress.Unseen[authorization.URL] = err.Error()
 		default:
+			persists = persists || authorization.Challenge.Type == acmev1.DNSPersist01
 			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
 		}
 	}
 	if pass.progress.CheckNote != "" {
-		pass.progress.Polled(time.Time{}, r.Client.Now())
+		if persists {
+			pass.progress.Polled(time.Time{}, r.Client.Now())
+		} else {
+			pass.progress.Looked(r.Client.Now())
+		}
 		return nil
 	}
 	pass.progress.Moved()

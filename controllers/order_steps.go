@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -309,8 +310,8 @@ func (r *OrderReconciler) describeAuthorization(ctx context.Context, pass *order
 		return result, nil
 	}
 	var err error
-	result.Challenge, err = r.answerTo(seen, solver, pass)
-	if err == nil && result.Challenge.Type == acmev1.DNS01 {
+	result.Challenge, err = r.answerTo(ctx, seen, solver, pass)
+	if err == nil && result.Challenge.Type.IsWritten() {
 		result.Challenge.RecordName, err = r.Solvers.RecordName(ctx, r.challenge(pass, &result))
 	}
 	if err == nil && result.Challenge.Type == acmev1.HTTP01 {
@@ -320,8 +321,11 @@ func (r *OrderReconciler) describeAuthorization(ctx context.Context, pass *order
 }
 
 // answerTo makes the answer to the challenge that a solver is for (RFC 8555 section 8.1).
-func (r *OrderReconciler) answerTo(seen *acme.Authorization, solver *v1.ACMESolver, pass *orderPass) (*acmev1.ChallengeProgress, error) {
+func (r *OrderReconciler) answerTo(ctx context.Context, seen *acme.Authorization, solver *v1.ACMESolver, pass *orderPass) (*acmev1.ChallengeProgress, error) {
 	challenge, _ := seen.Challenge(acme.ChallengeType(orderflow.TypeOf(solver)))
+	if solver.DNSPersist01 != nil {
+		return r.persistentAnswer(ctx, challenge, seen.Identifier.Value, solver, pass)
+	}
 	answer, err := acme.KeyAuthorization(challenge.Token, pass.account.Key)
 	if err != nil {
 		return nil, outcome.Terminalf(outcome.ClassRefused, "InvalidChallenge", "the CA's challenge for %q cannot be answered: %v", seen.Identifier.Value, err)
@@ -330,6 +334,32 @@ func (r *OrderReconciler) answerTo(seen *acme.Authorization, solver *v1.ACMESolv
 	return &acmev1.ChallengeProgress{
 		Type: orderflow.TypeOf(solver), URL: challenge.URL, Token: challenge.Token, KeyAuthorization: answer,
 		Solver: solver.DeepCopy(), State: acmev1.Pending, Presented: true, PresentedAt: &now,
+	}, nil
+}
+
+// persistentAnswer is the record that somebody has to publish for a challenge, if it is not there already
+// (draft-ietf-acme-dns-persist).
+func (r *OrderReconciler) persistentAnswer(ctx context.Context, challenge *acme.Challenge, domain string, solver *v1.ACMESolver, pass *orderPass) (*acmev1.ChallengeProgress, error) {
+	directory, err := pass.client.FetchDirectory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	value, err := "", errors.New("it does not say which records it accepts")
+	if challenge.Persist != nil {
+		var record acme.PersistRecord
+		record, err = challenge.Persist.Record(&directory.Meta, pass.account, acme.PersistRequest{
+			Domain: domain, Issuer: solver.DNSPersist01.IssuerDomainName, Wildcard: orderflow.HasName(pass.order.Spec.DNSNames, "*."+domain), Reusable: true,
+		})
+		if err == nil {
+			value, err = record.Value()
+		}
+	}
+	if err != nil {
+		return nil, outcome.Terminalf(outcome.ClassRefused, "InvalidChallenge", "the CA's challenge for %q cannot be answered: %v", domain, err)
+	}
+	return &acmev1.ChallengeProgress{
+		Type: acmev1.DNSPersist01, URL: challenge.URL, Token: challenge.Token, Solver: solver.DeepCopy(), State: acmev1.Pending,
+		RecordName: acme.DNSPersist01Name(domain) + ".", RecordValue: value,
 	}, nil
 }
 

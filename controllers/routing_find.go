@@ -25,13 +25,12 @@ import (
 // the operator does not know where it is reached itself.
 func (r *RoutingReconciler) Mode(order *acmev1.Order, chosen *v1.ACMESolver) (v1.SolverMode, error) {
 	mode := routing.Mode(chosen, r.Settings.Default)
-	if mode == v1.SolverShared && (r.Settings.Service == "" || r.prefersPods(order, chosen)) {
-		if r.Settings.Service != "" && r.Settings.Image != "" {
-			return v1.SolverPod, nil
-		}
+	switch {
+	case mode == v1.SolverShared && r.Settings.Service == "":
 		return "", nil
-	}
-	if mode == v1.SolverPod && r.Settings.Image == "" {
+	case mode == v1.SolverShared && r.prefersPods(order, chosen):
+		return v1.SolverPod, nil
+	case mode == v1.SolverPod && r.Settings.Image == "":
 		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver,
 			"the solver wants a pod to answer, and the operator has no image for it: start it with --http01-solver-image, or let the solver be Shared")
 	}

@@ -141,9 +141,9 @@ type ExternalAccountBinding struct {
 	KeyAlgorithm HMACAlgorithm `json:"keyAlgorithm,omitempty"`
 }
 
-// ACMESolver is a way to prove control of names. Exactly one of http01 and dns01 is set.
+// ACMESolver is a way to prove control of names. Exactly one of http01, dns01 and dnsPersist01 is set.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.http01) != has(self.dns01)",message="a solver answers in exactly one way: set either http01 or dns01; write a second solver for the other"
+// +kubebuilder:validation:XValidation:rule="[has(self.http01), has(self.dns01), has(self.dnsPersist01)].filter(set, set).size() == 1",message="a solver answers in exactly one way: set one of http01, dns01 and dnsPersist01; write a second solver for another"
 type ACMESolver struct {
 	// Selector says which names and certificates this solver is for. Without it the solver fits all, more
 	// loosely than any selector.
@@ -154,10 +154,14 @@ type ACMESolver struct {
 	// +optional
 	HTTP01 *HTTP01Solver `json:"http01,omitempty"`
 
-	// DNS01 answers with a TXT record below the name (RFC 8555 section 8.4). It is the only way to prove
-	// control of wildcards.
+	// DNS01 answers with a TXT record below the name (RFC 8555 section 8.4), which proves control of wildcards too.
 	// +optional
 	DNS01 *DNS01Solver `json:"dns01,omitempty"`
+
+	// DNSPersist01 relies on a TXT record that somebody publishes once (draft-ietf-acme-dns-persist): the operator
+	// needs no right to DNS. The record stands in the issuer's status and on the Certificate. Few CAs offer it.
+	// +optional
+	DNSPersist01 *DNSPersist01Solver `json:"dnsPersist01,omitempty"`
 
 	// WaitInsteadOfSelfCheck replaces the operator's own check of the answer by a wait of this length, for
 	// networks in which the check cannot succeed. 0s means neither check nor wait.

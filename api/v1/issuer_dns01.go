@@ -4,6 +4,28 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
+// DNS01Challenge is a type of challenge that a record of a provider answers.
+//
+// +kubebuilder:validation:Enum=dns-01;dns-account-01
+type DNS01Challenge string
+
+const (
+	// DNSPlain01 has one record for everybody who asks for certificates for a name. It is the default.
+	DNSPlain01 DNS01Challenge = "dns-01"
+	// DNSAccount01 has a record for each ACME account, so that several clusters or clouds can each have a CNAME
+	// record of their own (draft-ietf-acme-dns-account-label). Few CAs offer it.
+	DNSAccount01 DNS01Challenge = "dns-account-01"
+)
+
+// DNSPersist01Solver relies on a TXT record that is published once.
+type DNSPersist01Solver struct {
+	// IssuerDomainName is the name of the CA that the record is to have, where it has several. The default is its
+	// first.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	IssuerDomainName string `json:"issuerDomainName,omitempty"`
+}
+
 // CNAMEStrategy says what a CNAME record at the challenge's name means.
 //
 // +kubebuilder:validation:Enum=None;Follow
@@ -20,6 +42,10 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.acmeDNS), has(self.akamai), has(self.azureDNS), has(self.cloudDNS), has(self.cloudflare), has(self.digitalocean), has(self.provider), has(self.rfc2136), has(self.route53), has(self.webhook)].filter(set, set).size() == 1",message="a dns01 solver has exactly one provider: set one of acmeDNS, akamai, azureDNS, cloudDNS, cloudflare, digitalocean, provider, rfc2136, route53 and webhook; write a second solver for another"
 type DNS01Solver struct {
+	// Challenge is dns-01 (the default) or dns-account-01.
+	// +optional
+	Challenge DNS01Challenge `json:"challenge,omitempty"`
+
 	// CNAMEStrategy is None (the default: write the record below the name itself) or Follow (write it at
 	// the target of a CNAME record there).
 	// +optional

@@ -256,9 +256,23 @@ type ACMEIssuerStatus struct {
 	// +optional
 	Profiles []ACMEProfile `json:"profiles,omitempty"`
 
+	// DNSPersist01 is the record that lets this account prove names without further ado, where a solver is of type
+	// dnsPersist01 and the CA says beforehand what it accepts.
+	// +optional
+	DNSPersist01 *ACMEPersistRecord `json:"dnsPersist01,omitempty"`
+
 	// KeyRollover is how far the change of the account's key is that was last asked for.
 	// +optional
 	KeyRollover *ACMEKeyRollover `json:"keyRollover,omitempty"`
+}
+
+// ACMEPersistRecord is a TXT record that somebody is to publish for each domain.
+type ACMEPersistRecord struct {
+	// Name of the record, with <domain> in the place of the domain.
+	Name string `json:"name"`
+
+	// Value of the record. It is for wildcards too.
+	Value string `json:"value"`
 }
 
 // ACMEProfile is a kind of certificate that a CA offers.

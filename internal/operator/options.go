@@ -257,9 +257,6 @@ func (o *Options) checkSources() error {
 			}
 		}
 	}
-	if o.DefaultIssuerName == "" && (o.DefaultIssuerKind != "" || o.DefaultIssuerGroup != "") {
-		return fmt.Errorf("--default-issuer-kind and --default-issuer-group need --default-issuer-name")
-	}
 	return nil
 }
 

@@ -104,7 +104,7 @@ func TestSourceOptions(t *testing.T) {
 	for arguments, want := range map[string]string{
 		"--default-issuer-name=a --default-issuer-kind=ClusterIssuer --default-issuer-group=example.com":   "",
 		"--auto-certificate-annotations=example.com/a,b --extra-certificate-annotations=example.com/Owner": "",
-		"--default-issuer-kind=ClusterIssuer":                                      "--default-issuer-kind and --default-issuer-group need --default-issuer-name",
+		"--default-issuer-kind=ClusterIssuer":                                      "",
 		"--extra-certificate-annotations=certwright.dev/issuer-name":               `--extra-certificate-annotations "certwright.dev/issuer-name" is one of the operator's own, which are read anyway: leave it out`,
 		"--extra-certificate-annotations=acme.certwright.dev/a":                    `--extra-certificate-annotations "acme.certwright.dev/a" is one of the operator's own, which are read anyway: leave it out`,
 		"--extra-certificate-annotations=certwright.dev/a --api-group=example.com": "",

@@ -19,7 +19,7 @@ func Choose(solvers []v1.ACMESolver, name string, labels map[string]string, offe
 		if offered != nil && !slices.Contains(offered, TypeOf(solver)) {
 			continue
 		}
-		if strings.HasPrefix(name, "*.") && solver.DNS01 == nil {
+		if strings.HasPrefix(name, "*.") && solver.HTTP01 != nil {
 			continue
 		}
 		fit, ok := fits(solver.Selector, name, labels)
@@ -32,10 +32,16 @@ func Choose(solvers []v1.ACMESolver, name string, labels map[string]string, offe
 
 // TypeOf is the type of challenge that a solver answers.
 func TypeOf(solver *v1.ACMESolver) acmev1.ChallengeType {
-	if solver.DNS01 != nil {
+	switch {
+	case solver.DNSPersist01 != nil:
+		return acmev1.DNSPersist01
+	case solver.DNS01 == nil:
+		return acmev1.HTTP01
+	case solver.DNS01.Challenge == v1.DNSAccount01:
+		return acmev1.DNSAccount01
+	default:
 		return acmev1.DNS01
 	}
-	return acmev1.HTTP01
 }
 
 // score says how closely a selector fits.

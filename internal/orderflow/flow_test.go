@@ -327,3 +327,20 @@ func TestFinalizeWaitsItsTurn(t *testing.T) {
 		t.Errorf("%s at %s", next.Step, next.At)
 	}
 }
+
+// Our own look comes often at first and never rarely; a change begins anew.
+func TestLooks(t *testing.T) {
+	progress := orderflow.NewProgress("uid")
+	var waits []time.Duration
+	for range 6 {
+		progress.Looked(now)
+		waits = append(waits, progress.NextPoll.Sub(now))
+	}
+	want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second}
+	if !slices.Equal(want, waits) {
+		t.Errorf("waits %v, want %v", waits, want)
+	}
+	if progress.Moved(); !progress.NextPoll.IsZero() {
+		t.Error("a change does not begin anew")
+	}
+}

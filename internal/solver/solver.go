@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,8 @@ type Challenge struct {
 	Order *acmev1.Order
 	// Owner is the Order, woken when a Secret that the solver names changes.
 	Owner kube.Owner
+	// AccountURL is that of the ACME account.
+	AccountURL string
 	// Identifier is the name, without "*.".
 	Identifier string
 	// Progress holds the solver that was chosen and the answer.
@@ -76,7 +79,7 @@ type Solvers struct {
 // Present puts an answer in place. Over HTTP there is nothing to do: every replica answers from its
 // cache of Orders.
 func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
-	if challenge.Progress.Type != acmev1.DNS01 {
+	if !challenge.Progress.Type.IsWritten() {
 		return nil
 	}
 	provider, record, err := s.dns(challenge)
@@ -89,7 +92,10 @@ func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 // Check is nil when the answer can be seen: by asking what answers at its own address, and then the route that leads
 // there; or every server of the zone.
 func (s *Solvers) Check(ctx context.Context, challenge Challenge) error {
-	if challenge.Progress.Type == acmev1.DNS01 {
+	if challenge.Progress.Type == acmev1.DNSPersist01 {
+		return s.checkPublished(ctx, challenge)
+	}
+	if challenge.Progress.Type.IsWritten() {
 		_, record, err := s.dns(challenge)
 		if err != nil {
 			return err
@@ -134,7 +140,7 @@ func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all fu
 
 // CleanUp takes an answer away, by its exact name and value.
 func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
-	if challenge.Progress.Type != acmev1.DNS01 || isForgetful(challenge.Progress.Solver) {
+	if !challenge.Progress.Type.IsWritten() || isForgetful(challenge.Progress.Solver) {
 		return nil
 	}
 	provider, record, err := s.dns(challenge)
@@ -142,6 +148,23 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 		return err
 	}
 	return provider.CleanUp(ctx, record)
+}
+
+// checkPublished is nil when a record that somebody publishes by hand permits what is asked for. Others may stand beside
+// it, and it may permit more.
+func (s *Solvers) checkPublished(ctx context.Context, challenge Challenge) error {
+	wanted, err := acme.ParsePersistRecord(challenge.Progress.RecordValue)
+	if err != nil {
+		return err
+	}
+	err = s.resolver(challenge).CheckAny(ctx, challenge.Progress.RecordName, func(value string) bool {
+		found, err := acme.ParsePersistRecord(value)
+		return err == nil && found.Permits(wanted, s.Now())
+	})
+	if err != nil {
+		return fmt.Errorf("publish the TXT record %s with the value %q: %w", strings.TrimSuffix(challenge.Progress.RecordName, "."), challenge.Progress.RecordValue, err)
+	}
+	return nil
 }
 
 // isForgetful says whether a solver's records go by themselves, so that its credentials may be gone already.
@@ -210,6 +233,9 @@ func (s *Solvers) webhook(challenge Challenge, spec *v1.WebhookProvider) (dns01.
 func (s *Solvers) RecordName(ctx context.Context, challenge Challenge) (string, error) {
 	name := dns01.NewRecord(challenge.Identifier, "").FQDN
 	solver := challenge.Progress.Solver
+	if challenge.Progress.Type == acmev1.DNSAccount01 {
+		name = acme.DNSAccount01Name(challenge.AccountURL, challenge.Identifier) + "."
+	}
 	if solver.DNS01.CNAMEStrategy != v1.CNAMEFollow {
 		return name, nil
 	}

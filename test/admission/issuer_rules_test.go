@@ -114,6 +114,14 @@ var issuerRules = []rule{
 		accepted: ingress(``),
 		refused:  solver(`selector: {dnsZones: [example.com]}`),
 	}, {
+		name: "answers by a lasting record alone", field: "spec.acme.solvers[]", message: "a solver answers in exactly one way",
+		accepted: solver(`dnsPersist01: {}`),
+		refused:  solver(`dnsPersist01: {}, dns01: {` + acmeDNS + `}`),
+	}, {
+		name: "knows two types of challenges for records", field: "spec.acme.solvers[].dns01.challenge", message: "supported values",
+		accepted: dns01(`challenge: dns-account-01, ` + acmeDNS),
+		refused:  dns01(`challenge: dns-02, ` + acmeDNS),
+	}, {
 		name: "answers in one way", field: "spec.acme.solvers[]", message: "a solver answers in exactly one way",
 		accepted: dns01(acmeDNS),
 		refused:  solver(`http01: {ingress: {}}, dns01: {` + acmeDNS + `}`),

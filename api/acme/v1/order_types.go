@@ -126,9 +126,14 @@ type ChallengeType string
 
 // Types of challenges that solvers exist for. A CA may offer others.
 const (
-	HTTP01 ChallengeType = "http-01"
-	DNS01  ChallengeType = "dns-01"
+	HTTP01       ChallengeType = "http-01"
+	DNS01        ChallengeType = "dns-01"
+	DNSAccount01 ChallengeType = "dns-account-01"
+	DNSPersist01 ChallengeType = "dns-persist-01"
 )
+
+// IsWritten says whether the operator answers a challenge by a record that it writes to DNS, and takes away again.
+func (t ChallengeType) IsWritten() bool { return t == DNS01 || t == DNSAccount01 }
 
 // OrderStatus is how far the order is.
 //
@@ -244,7 +249,7 @@ type OfferedChallenge struct {
 
 // ChallengeProgress is the proof chosen for a name, and its progress.
 type ChallengeProgress struct {
-	// Type of the challenge: http-01 or dns-01.
+	// Type of the challenge: http-01, dns-01, dns-account-01 or dns-persist-01.
 	Type ChallengeType `json:"type"`
 
 	// URL of the challenge at the CA.
@@ -253,15 +258,19 @@ type ChallengeProgress struct {
 	// Token that the answer is made from, and that an HTTP-01 answer is found at.
 	Token string `json:"token"`
 
-	// KeyAuthorization is the answer (RFC 8555 section 8.1). Over HTTP it is public as soon as it is given.
+	// KeyAuthorization is the answer (RFC 8555 section 8.1), which dns-persist-01 has none of. Over HTTP it is public as soon as it is given.
 	// It is written before anything is presented, so that whatever answers needs no account key.
 	// +optional
 	KeyAuthorization string `json:"keyAuthorization,omitempty"`
 
-	// RecordName is the name of the TXT record of a DNS-01 challenge, with the CNAME records followed that
+	// RecordName is the name of the TXT record of a challenge over DNS, with the CNAME records followed that
 	// led there when it was presented: clean-up goes to the same place.
 	// +optional
 	RecordName string `json:"recordName,omitempty"`
+
+	// RecordValue is the value of the TXT record that somebody has to publish for a dns-persist-01 challenge.
+	// +optional
+	RecordValue string `json:"recordValue,omitempty"`
 
 	// Solver is a copy of the issuer's solver that was chosen, so that clean-up undoes what was presented
 	// even if the issuer has been edited since.

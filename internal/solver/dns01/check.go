@@ -53,14 +53,20 @@ func (r Resolver) Check(ctx context.Context, record Record) error {
 	if err := record.Validate(); err != nil {
 		return err
 	}
+	return r.CheckAny(ctx, record.FQDN, func(value string) bool { return value == record.Value })
+}
+
+// CheckAny is Check for a TXT record whose value fits.
+func (r Resolver) CheckAny(ctx context.Context, fqdn string, fits func(value string) bool) error {
+	record := wanted{fqdn: fqdn, fits: fits}
 	if r.Only {
 		nameservers, err := r.nameservers()
 		if err != nil {
 			return err
 		}
-		return r.ask(ctx, nameservers, record, true).lacking(LackingError{FQDN: record.FQDN})
+		return r.ask(ctx, nameservers, record, true).lacking(LackingError{FQDN: record.fqdn})
 	}
-	target, err := r.Follow(ctx, record.FQDN)
+	target, err := r.Follow(ctx, record.fqdn)
 	if err != nil {
 		return err
 	}
@@ -68,8 +74,14 @@ func (r Resolver) Check(ctx context.Context, record Record) error {
 	if err != nil {
 		return err
 	}
-	record.FQDN = target
+	record.fqdn = target
 	return r.ask(ctx, zone.Servers, record, false).permitted().reachable().lacking(LackingError{FQDN: target, Zone: zone.Name})
+}
+
+// wanted is a TXT record at a name whose value fits.
+type wanted struct {
+	fqdn string
+	fits func(value string) bool
 }
 
 // sighting is what one server said about a record.
@@ -83,12 +95,12 @@ type sighting struct {
 type sightings []sighting
 
 // ask asks all servers at once; the sightings are in the order of the servers.
-func (r Resolver) ask(ctx context.Context, servers []string, record Record, recursive bool) sightings {
+func (r Resolver) ask(ctx context.Context, servers []string, record wanted, recursive bool) sightings {
 	found := make(sightings, len(servers))
 	var questions sync.WaitGroup
 	for i, server := range servers {
 		questions.Go(func() {
-			answer, err := r.client(recursive).Exchange(ctx, server, dnsclient.Question(record.FQDN, dns.TypeTXT, recursive))
+			answer, err := r.client(recursive).Exchange(ctx, server, dnsclient.Question(record.fqdn, dns.TypeTXT, recursive))
 			found[i] = sight(answer, err, record)
 			found[i].server = server
 		})
@@ -97,7 +109,7 @@ func (r Resolver) ask(ctx context.Context, servers []string, record Record, recu
 	return found
 }
 
-func sight(answer *dns.Msg, err error, record Record) sighting {
+func sight(answer *dns.Msg, err error, record wanted) sighting {
 	var exchange *dnsclient.Error
 	switch {
 	case errors.As(err, &exchange):
@@ -112,15 +124,15 @@ func sight(answer *dns.Msg, err error, record Record) sighting {
 	return sightValue(answer, record)
 }
 
-func sightValue(answer *dns.Msg, record Record) sighting {
+func sightValue(answer *dns.Msg, record wanted) sighting {
 	others := false
-	for _, found := range dnsclient.RecordsOf(answer, record.FQDN) {
+	for _, found := range dnsclient.RecordsOf(answer, record.fqdn) {
 		txt, ok := found.(*dns.TXT)
 		if !ok {
 			continue
 		}
 		// RFC 8555 section 8.4 leaves open how a value is cut into character-strings.
-		if strings.Join(txt.Txt, "") == record.Value {
+		if record.fits(strings.Join(txt.Txt, "")) {
 			return sighting{seen: true}
 		}
 		others = true
