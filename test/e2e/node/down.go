@@ -119,6 +119,26 @@ func makeCgroup() error {
 		if err := os.Mkdir(filepath.Join(root, cgroup), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+		if err := handDown(root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handDown lets the cgroups of a hierarchy of version 2 have all the controllers that its root has: kubelet wants them all,
+// and others enable only those that they use. A hierarchy of version 1 has its controller everywhere.
+func handDown(root string) error {
+	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if errors.Is(err, fs.ErrNotExist) || len(strings.Fields(string(available))) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all := "+" + strings.Join(strings.Fields(string(available)), " +")
+	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte(all), 0o600); err != nil {
+		return fmt.Errorf("enabling cgroup controllers in %s (in a container, run it with --cgroupns=host): %w", root, err)
 	}
 	return nil
 }

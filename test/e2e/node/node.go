@@ -206,7 +206,7 @@ func executable(path string) bool {
 
 // start starts a program that is to run as long as the node does. Its output goes to log/<program>.log.
 func (n *Node) start(program string, environment []string, arguments ...string) error {
-	log, err := os.Create(n.file("log", program+".log"))
+	log, err := os.Create(n.file("log", filepath.Base(program)+".log"))
 	if err != nil {
 		return err
 	}

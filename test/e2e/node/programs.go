@@ -19,7 +19,11 @@ import (
 // startNames starts what lies outside the cluster: BIND, which serves the zone, and Pebble, which asks it and validates
 // at the ports 80 and 443.
 func (n *Node) startNames(ctx context.Context) error {
-	if err := n.start("named", nil, "-f", "-c", n.file("etc", "named.conf")); err != nil {
+	named, err := n.unconfined("named")
+	if err != nil {
+		return err
+	}
+	if err := n.start(named, nil, "-f", "-c", n.file("etc", "named.conf")); err != nil {
 		return err
 	}
 	// The address is of this link alone, so that the machine's own resolver is not asked by accident.
@@ -35,7 +39,7 @@ func (n *Node) startNames(ctx context.Context) error {
 		return err
 	}
 	// Pebble refuses good nonces now and then, and pauses at random before it validates: only the pause is taken out.
-	err := n.start("pebble", []string{"PEBBLE_VA_NOSLEEP=1"},
+	err = n.start("pebble", []string{"PEBBLE_VA_NOSLEEP=1"},
 		"-config", n.file("etc", "pebble.json"), "-dnsserver", Address+":53")
 	if err != nil {
 		return err
@@ -47,6 +51,21 @@ func (n *Node) startNames(ctx context.Context) error {
 		}
 		return os.WriteFile(n.ACMERoot(), root, 0o600)
 	})
+}
+
+// unconfined copies a program of the machine's into the node's folder: where it is installed, a security profile of its
+// package may keep it from files in other folders than the package's.
+func (n *Node) unconfined(name string) (string, error) {
+	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin", "/usr/bin"} {
+		if path := filepath.Join(folder, name); executable(path) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return "", err
+			}
+			return n.file("state", name), os.WriteFile(n.file("state", name), data, 0o700)
+		}
+	}
+	return "", fmt.Errorf("%s is not installed", name)
 }
 
 // ACMEDirectory is the URL of the ACME CA. The node's CA (CAFile) vouches for the server.

@@ -78,8 +78,10 @@ var _ = Describe("an annotated Ingress", func() {
 		pods := strings.Fields(kubectl(ctx, "get", "pods", "--namespace", systemNamespace, "--output", "name"))
 		Expect(pods).To(HaveLen(2))
 		kubectl(ctx, "delete", pods[0], "--namespace", systemNamespace, "--wait=false")
+		started := time.Now()
 		apply(ctx, ns, annotatedIngress("thrice", "shared"))
 		fetch(ctx, "thrice."+site.Domain)
+		AddReportEntry(fmt.Sprintf("HTTPS %.1f s after kubectl apply, with a replica on its way out", time.Since(started).Seconds()))
 	}, SpecTimeout(4*time.Minute))
 
 	It("is proved by a path in itself, which is taken out again", func(ctx SpecContext) {
@@ -104,6 +106,24 @@ var _ = Describe("an annotated Ingress", func() {
 		Entry("with the operator's own server", SpecTimeout(5*time.Minute), "shared", 10),
 		Entry("with a pod", SpecTimeout(5*time.Minute), "pod", 5),
 	)
+})
+
+var _ = Describe("a namespace", func() {
+	It("can be deleted while an order waits for its route", func(ctx SpecContext) {
+		ns := newNamespace(ctx)
+		apply(ctx, ns, `
+apiVersion: certwright.dev/v1
+kind: Certificate
+metadata: {name: abandoned, annotations: {acme.certwright.dev/http01-override-ingress-ingressclassname: nobody}}
+spec:
+  secretName: abandoned-tls
+  dnsNames: [abandoned.{{.Domain}}]
+  issuerRef: {name: shared, kind: ClusterIssuer}
+`)
+		orderIn(ctx, ns)
+		kubectl(ctx, "wait", "--for=create", "--timeout=60s", "ingress", "--all", "--namespace", ns)
+		kubectl(ctx, "delete", "namespace", ns, "--timeout=60s")
+	}, SpecTimeout(3*time.Minute))
 })
 
 var _ = Describe("an annotated Gateway", func() {

@@ -132,26 +132,16 @@ ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol
 endpoints: [{addresses: ["{{.Address}}"]}]
 `
 
-// beginOrder brings an order for a name to where its challenges are to be presented, and gives its namespace and URL.
-func beginOrder(ctx context.Context, name string) (ns, order string) {
+// inMidOrder brings an order to where its challenges are to be presented, does something, lets the order go on, and checks
+// that the same order ended in the certificate.
+func inMidOrder(ctx context.Context, name string, do func()) {
 	GinkgoHelper()
-	ns = newNamespace(ctx)
+	ns := newNamespace(ctx)
 	apply(ctx, ns, lateServer)
 	DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "delete", "clusterissuer", ns) })
 	waitFor(ctx, "", "clusterissuer/"+ns, "Ready")
 	apply(ctx, ns, strings.NewReplacer("NAME", name, "ISSUER", ns).Replace(fromPebble))
-	Eventually(func() string {
-		order = get(ctx, ns, "orders", "{.items[*].status.url}")
-		return order
-	}).WithContext(ctx).ShouldNot(BeEmpty())
-	return ns, order
-}
-
-// inMidOrder does something while an order is under way, lets the order go on, and checks that the same order ended in the
-// certificate.
-func inMidOrder(ctx context.Context, name string, do func()) {
-	GinkgoHelper()
-	ns, order := beginOrder(ctx, name)
+	order := orderIn(ctx, ns)
 
 	do()
 
@@ -160,6 +150,16 @@ func inMidOrder(ctx context.Context, name string, do func()) {
 	waitFor(ctx, ns, "certificate/"+name, "Ready")
 	verify(ctx, ns, name+"-tls", site.ACMERoot, name+"."+site.Domain, "any."+name+"."+site.Domain)
 	Expect(get(ctx, ns, "orders", "{.items[*].status.url}")).To(Equal(order), "ordered twice")
+}
+
+// orderIn waits until a namespace has an order at the CA, and gives its URL.
+func orderIn(ctx context.Context, namespace string) (url string) {
+	GinkgoHelper()
+	Eventually(func() string {
+		url = get(ctx, namespace, "orders", "{.items[*].status.url}")
+		return url
+	}).WithContext(ctx).ShouldNot(BeEmpty())
+	return url
 }
 
 var _ = Describe("an order under way", Serial, func() {
@@ -177,10 +177,5 @@ var _ = Describe("an order under way", Serial, func() {
 			Expect(get(ctx, systemNamespace, operator, "{.metadata.generation}")).NotTo(Equal(before))
 			run(ctx, "helm", "rollback", release, "--namespace", systemNamespace, "--wait", "--timeout", "60s")
 		})
-	}, SpecTimeout(4*time.Minute))
-
-	It("lets its namespace be deleted", func(ctx SpecContext) {
-		ns, _ := beginOrder(ctx, "abandoned")
-		kubectl(ctx, "delete", "namespace", ns, "--timeout=60s")
 	}, SpecTimeout(4*time.Minute))
 })

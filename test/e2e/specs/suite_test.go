@@ -36,7 +36,8 @@ func TestCluster(t *testing.T) {
 		t.Skip("no cluster: make e2e starts one and runs these specs")
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	RunSpecs(t, "Cluster")
 }

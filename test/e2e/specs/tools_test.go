@@ -76,7 +76,7 @@ func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	name := strings.TrimPrefix(strings.TrimSpace(create(ctx, namespace)), "namespace/")
 	DeferCleanup(func(ctx SpecContext) {
-		kubectl(ctx, "delete", "namespace", name, "--ignore-not-found", "--timeout=60s")
+		kubectl(ctx, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
 	}, NodeTimeout(90*time.Second))
 	DeferCleanup(whatHappened, name)
 	return name
@@ -160,7 +160,7 @@ func tryFetch(ctx context.Context, host string) (string, error) {
 		"--resolve", host+":443:"+site.Address, "--cacert", site.ACMERoot, "https://"+host+"/")
 }
 
-// fetch is tryFetch until it succeeds, for up to a minute.
+// fetch is tryFetch until it succeeds, for up to two minutes.
 func fetch(ctx context.Context, host string) string {
 	GinkgoHelper()
 	var body string
