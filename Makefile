@@ -35,7 +35,7 @@ test: control-plane ## Run all specs but the cluster and load tiers, with the ra
 	if [ -n "$$others" ]; then \
 	  $(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race -p 2 -timeout 20m $$others; \
 	fi; \
-	if [ '$(TESTS)' = ./... ]; then (cd cmd/dns-solver && $(GO) test ./generate); fi; \
+	if [ '$(TESTS)' = ./... ]; then (cd cmd/dns-solver && $(GO) test ./...); fi; \
 	if [ "$$others" != "$$packages" ]; then \
 	  $(call TOOL,ginkgo) run --race --procs=$(PROCS) --timeout=20m --no-color --succinct ./controllers; \
 	fi
@@ -80,7 +80,7 @@ lint: ## Lint the code, the layers included.
 .PHONY: unit
 unit: control-plane ## Run the specs of the API and of single packages.
 	@$(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race ./api/... ./hack/... ./internal/...
-	@cd cmd/dns-solver && $(GO) test ./generate
+	@cd cmd/dns-solver && $(GO) test ./...
 
 .PHONY: chart-lint
 chart-lint: ## Lint the Helm chart and render it.

@@ -136,7 +136,8 @@ func (w *work) start(request wire.Request) wire.Answer {
 	dns01.SetDefaultClient(dns01.NewClient(&dns01.Options{RecursiveNameservers: []string{names.address}, TCPOnly: true}))
 	provider, err := create()
 	if err != nil {
-		return wire.Failf(wire.Invalid, "%v", err)
+		// Some sign in at once, so that it may be the network.
+		return failure(err)
 	}
 	w.provider = provider
 	if byName, ok := exacts[request.Provider]; ok {

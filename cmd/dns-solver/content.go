@@ -45,5 +45,5 @@ func inMemory(content string) (string, error) {
 	return fmt.Sprintf("/proc/self/fd/%d", descriptor), nil
 }
 
-// open keeps files from being closed by the garbage collector.
+// open keeps files from being closed by the garbage collector, for the life of the process.
 var open []*os.File

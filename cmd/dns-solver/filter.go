@@ -43,13 +43,16 @@ func askForGuard(request wire.Request, names string) wire.Answer {
 	if !needsGuard(request) {
 		return wire.Answer{}
 	}
+	channel := os.NewFile(guardFile, "guard")
+	// It is never closed: its number is let through, and must not become another's.
+	open = append(open, channel)
 	listener, err := installFilter()
 	if err == nil {
 		err = handOver(listener, guardNote{Names: names})
 	}
 	answer := wire.Answer{}
 	if err == nil {
-		err = wire.Read(wire.NewReader(os.NewFile(guardFile, "guard")), &answer)
+		err = wire.Read(wire.NewReader(channel), &answer)
 	}
 	if err != nil {
 		return wire.Failf(wire.Unguarded, "%s (%v)", unguarded, err)

@@ -342,7 +342,10 @@ func (g *guard) checkAddress(address netip.AddrPort) error {
 	if exact {
 		return nil
 	}
-	if !g.metadata && slices.ContainsFunc(metadataAddresses, func(p netip.Prefix) bool { return p.Contains(address.Addr()) }) {
+	if slices.ContainsFunc(metadataAddresses, func(p netip.Prefix) bool { return p.Contains(address.Addr()) }) {
+		if g.metadata {
+			return nil
+		}
 		return errMetadata
 	}
 	return g.policy.Check(address.Addr())

@@ -119,3 +119,18 @@ func TestSourceOptions(t *testing.T) {
 		}
 	}
 }
+
+// The defaults of the incumbent: whoever may write a ClusterIssuer may use the operator's identity.
+func TestDNSSolver(t *testing.T) {
+	options, err := Parse([]string{"--dns-solver=/dns-solver"}, io.Discard)
+	if err != nil || options.DNSSolver != "/dns-solver" || options.AmbientIssuers || !options.AmbientClusterIssuers {
+		t.Errorf("%+v, %v", options, err)
+	}
+	options, err = Parse([]string{"--issuer-ambient-credentials", "--cluster-issuer-ambient-credentials=false"}, io.Discard)
+	if err != nil || !options.AmbientIssuers || options.AmbientClusterIssuers {
+		t.Errorf("%+v, %v", options, err)
+	}
+	if _, err := Parse([]string{"--dns-solver=/dns-solver", "--dns-solver-socket=/run/socket"}, io.Discard); err == nil || !strings.Contains(err.Error(), "exclude each other") {
+		t.Errorf("%v", err)
+	}
+}

@@ -121,6 +121,9 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 		return settled{}, err
 	}
 	result := settled{provider: provider, ambient: s.External.ambient(of.ofClusterIssuer), reach: s.reachOf(of.ofClusterIssuer)}
+	// A tenant gets to where credentials are given out only by a provider that fetches its own there, and that no
+	// setting sends elsewhere.
+	result.ambient = result.ambient && (of.ofClusterIssuer || provider.Ambient)
 	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, Reach: result.reach}
 	if err := provider.Check(given); err != nil {
 		return settled{}, invalidSolver(err)

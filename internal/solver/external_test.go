@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -14,8 +15,10 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/solver"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
@@ -84,6 +87,39 @@ func TestExternalRecords(t *testing.T) {
 			want := []call{{path: "/present", fqdn: fqdn, value: value}, {path: "/cleanup", fqdn: fqdn, value: value}}
 			if len(fake.calls) != 2 || fake.calls[0] != want[0] || fake.calls[1] != want[1] {
 				t.Errorf("%+v", fake.calls)
+			}
+		})
+	}
+}
+
+// Whose provider may sign in as the operator's pod is the administrator's to say, and known before anything is
+// ordered; so is that there is no dns-solver.
+func TestSettingsOfIssuers(t *testing.T) {
+	here := &external.Client{Socket: "/nowhere"}
+	for name, test := range map[string]struct {
+		external        solver.External
+		ofClusterIssuer bool
+		want            string
+	}{
+		"an Issuer":                      {solver.External{Client: here, AmbientClusterIssuers: true}, false, "not allowed for this issuer"},
+		"an Issuer that is allowed":      {solver.External{Client: here, AmbientIssuers: true}, false, ""},
+		"a ClusterIssuer":                {solver.External{Client: here, AmbientClusterIssuers: true}, true, ""},
+		"a ClusterIssuer not allowed":    {solver.External{Client: here, AmbientIssuers: true}, true, "not allowed for this issuer"},
+		"an operator without dns-solver": {solver.External{AmbientClusterIssuers: true}, true, "set --dns-solver or --dns-solver-socket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			solvers := &solver.Solvers{External: test.external}
+			err := solvers.CheckSettings(solver.IssuerSolvers{
+				OfClusterIssuer: test.ofClusterIssuer,
+				Solvers:         []v1.ACMESolver{{}, {DNS01: &v1.DNS01Solver{Route53: &v1.Route53Provider{HostedZoneID: "Z1"}}}},
+			})
+			if test.want == "" && err != nil {
+				t.Error(err)
+			}
+			failure := outcome.From(err)
+			if test.want != "" && (failure == nil || failure.Kind != outcome.Invalid || failure.Reason != v1.ReasonInvalidSolver ||
+				!strings.Contains(failure.Message, "spec.acme.solvers[1].dns01: ") || !strings.Contains(failure.Message, test.want)) {
+				t.Errorf("%v", err)
 			}
 		})
 	}

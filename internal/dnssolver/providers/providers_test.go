@@ -50,6 +50,11 @@ func TestTable(t *testing.T) {
 		if len(provider.Ways) == 0 {
 			t.Errorf("what %s needs is not known", provider.Name)
 		}
+		for _, key := range provider.Keys {
+			if provider.Ambient && key.Endpoint {
+				t.Errorf("%s may be let to where credentials are given out, and %s sends it anywhere", provider.Name, key.Name)
+			}
+		}
 		for _, way := range provider.Ways {
 			for _, name := range slices.Concat(way...) {
 				if _, known := provider.Key(name); !known {

@@ -326,7 +326,7 @@ var table = []Provider{
 			{Name: "CLOUDNS_TTL", Description: "The TTL of the TXT record used for the DNS challenge in seconds (Default: 60)"},
 		},
 		Ways: []Way{
-			{{"CLOUDNS_AUTH_PASSWORD"}},
+			{{"CLOUDNS_AUTH_ID", "CLOUDNS_SUB_AUTH_ID"}, {"CLOUDNS_AUTH_PASSWORD"}},
 		},
 	},
 	{
@@ -1727,7 +1727,8 @@ var table = []Provider{
 			{Name: "NICMANAGER_TTL", Description: "The TTL of the TXT record used for the DNS challenge in seconds (Default: 900)"},
 		},
 		Ways: []Way{
-			{{"NICMANAGER_API_PASSWORD"}},
+			{{"NICMANAGER_API_LOGIN"}, {"NICMANAGER_API_USERNAME"}, {"NICMANAGER_API_PASSWORD"}},
+			{{"NICMANAGER_API_EMAIL"}, {"NICMANAGER_API_PASSWORD"}},
 		},
 	},
 	{

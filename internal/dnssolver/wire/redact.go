@@ -17,7 +17,7 @@ const maxCleaned = 64 << 10
 
 // addresses are IP addresses with or without a port, and "on 10.96.0.10:53" of a failed look-up: what names
 // resolve to inside a cluster is nothing to tell a tenant, and changes from one try to the next.
-var addresses = regexp.MustCompile(`( on )?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
+var addresses = regexp.MustCompile(`( on)? ?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
 
 // Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
 // of printable characters, at most MaxError bytes.

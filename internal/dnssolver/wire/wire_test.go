@@ -53,10 +53,10 @@ func TestClean(t *testing.T) {
 		"basic":              {"Basic " + base64.StdEncoding.EncodeToString([]byte("user:pass")), []string{"user", "pass"}, "Basic ***"},
 		"a line of a key":    {"cannot parse MIIEvQIBADANBgkq", []string{key}, "cannot parse ***"},
 		"several lines":      {"a\n\tb\x00\x1b[31m", nil, "a b[31m"},
-		"an address":         {"dial tcp 10.1.2.3:443: i/o timeout", nil, "dial tcp : i/o timeout"},
+		"an address":         {"dial tcp 10.1.2.3:443: i/o timeout", nil, "dial tcp: i/o timeout"},
 		"a server of names":  {"lookup api.example.com on 10.96.0.10:53: no such host", nil, "lookup api.example.com: no such host"},
-		"an IPv6 address":    {"dial tcp [fd00::1]:443: refused", nil, "dial tcp : refused"},
-		"both ends":          {"read tcp 10.1.2.3:5000->1.2.3.4:443: reset", nil, "read tcp : reset"},
+		"an IPv6 address":    {"dial tcp [fd00::1]:443: refused", nil, "dial tcp: refused"},
+		"both ends":          {"read tcp 10.1.2.3:5000->1.2.3.4:443: reset", nil, "read tcp: reset"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := wire.Clean(test.text, test.secrets); got != test.want {

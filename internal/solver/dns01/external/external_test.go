@@ -53,18 +53,19 @@ func TestReach(t *testing.T) {
 		ambient  bool
 		want     string // what the refusal says; empty for none
 	}{
-		"an Issuer at loopback":                       {server.URL, reach.Policy{}, false, "a loopback address"},
-		"an Issuer by a name":                         {strings.Replace(server.URL, "127.0.0.1", "localhost", 1), reach.Policy{}, false, "a loopback address"},
-		"an Issuer whose network is allowed":          {server.URL, onlyLoopback, false, ""},
-		"an Issuer that is sent elsewhere":            {redirecting(inside), onlyLoopback, false, "a loopback address"},
-		"an Issuer that is sent to metadata":          {redirecting("http://169.254.169.254/latest/"), onlyLoopback, false, "gives out credentials"},
-		"an Issuer at metadata by IPv6":               {"http://[fd00:ec2::254]/", reach.Policy{}, false, "gives out credentials"},
-		"an Issuer at metadata mapped":                {"http://[::ffff:169.254.169.254]/", reach.Policy{}, false, "gives out credentials"},
-		"a ClusterIssuer":                             {server.URL, reach.Policy{Unrestricted: true}, false, ""},
-		"a ClusterIssuer at metadata":                 {"http://169.254.169.254/", reach.Policy{Unrestricted: true}, false, "gives out credentials"},
-		"a ClusterIssuer that is sent to Azure's":     {redirecting("http://168.63.129.16/"), reach.Policy{Unrestricted: true}, false, "gives out credentials"},
-		"a ClusterIssuer with ambient credentials":    {server.URL, reach.Policy{Unrestricted: true}, true, ""},
-		"an Issuer with them is kept from the inside": {redirecting(inside), onlyLoopback, true, "a loopback address"},
+		"an Issuer at loopback":                        {server.URL, reach.Policy{}, false, "a loopback address"},
+		"an Issuer by a name":                          {strings.Replace(server.URL, "127.0.0.1", "localhost", 1), reach.Policy{}, false, "a loopback address"},
+		"an Issuer whose network is allowed":           {server.URL, onlyLoopback, false, ""},
+		"an Issuer that is sent elsewhere":             {redirecting(inside), onlyLoopback, false, "a loopback address"},
+		"an Issuer that is sent to metadata":           {redirecting("http://169.254.169.254/latest/"), onlyLoopback, false, "gives out credentials"},
+		"an Issuer at metadata by IPv6":                {"http://[fd00:ec2::254]/", reach.Policy{}, false, "gives out credentials"},
+		"an Issuer at metadata mapped":                 {"http://[::ffff:169.254.169.254]/", reach.Policy{}, false, "gives out credentials"},
+		"a ClusterIssuer":                              {server.URL, reach.Policy{Unrestricted: true}, false, ""},
+		"a ClusterIssuer at metadata":                  {"http://169.254.169.254/", reach.Policy{Unrestricted: true}, false, "gives out credentials"},
+		"a ClusterIssuer that is sent to Azure's":      {redirecting("http://168.63.129.16/"), reach.Policy{Unrestricted: true}, false, "gives out credentials"},
+		"a ClusterIssuer with ambient credentials":     {server.URL, reach.Policy{Unrestricted: true}, true, ""},
+		"an Issuer with them is kept from a neighbour": {strings.Replace(inside, "127.0.0.2", "10.255.255.254", 1), reach.Policy{}, true, "private"},
+		"an Issuer with them is kept from the inside":  {redirecting(inside), onlyLoopback, true, "a loopback address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked.Store(0)

@@ -284,3 +284,14 @@ func TestProgramEnds(t *testing.T) {
 		t.Errorf("%v", cleaned)
 	}
 }
+
+// What a provider wants in a file it gets in one that only its process has.
+func TestContentOfFiles(t *testing.T) {
+	client := dnssolvertest.Start(t)
+	provider := httpreq(client, "")
+	provider.Name, provider.Variables = "hyperone", map[string]string{"HYPERONE_PASSPORT": `{"certificate_id": "` + secret + `", rubbish`}
+	failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
+	if !ok || !strings.Contains(failure.Text, "failed to parse passport file") || strings.Contains(failure.Text, "s3cr3t") {
+		t.Errorf("%v", failure)
+	}
+}
