@@ -104,7 +104,7 @@ var _ = Describe("an annotated Ingress", func() {
 			})
 		},
 		Entry("with the operator's own server", SpecTimeout(5*time.Minute), "shared", 10),
-		Entry("with a pod", SpecTimeout(5*time.Minute), "pod", 5),
+		Entry("with a pod", SpecTimeout(5*time.Minute), "pod", 10),
 	)
 })
 
