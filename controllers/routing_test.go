@@ -220,6 +220,20 @@ var _ = Describe("the route of a challenge", func() {
 		expectReady(ctx, s, crt)
 	})
 
+	It("need not be reached by its name: split DNS gives the CA another answer than us", func(ctx SpecContext) {
+		clock := &clock{}
+		e := startEdge(ctx, s, clock.operator, func(options *operator.Options) { options.HTTP01Nameservers = []string{"127.0.0.1:1"} })
+		inBackground(e.giveAddresses)
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(6 * time.Second))
+		expectWaiting(ctx, s, crt, "the route answers, and the public name does not yet")
+		clock.ahead.Add(int64(6 * time.Second))
+		expectReady(ctx, s, crt)
+	})
+
 	It("is made with paths that its controller may match as it likes, where that refuses stricter ones", func(ctx SpecContext) {
 		refused := 0
 		e := startEdge(ctx, s, func(options *operator.Options) {

@@ -26,6 +26,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/routing"
+	"github.com/certwright/certwright/internal/solver/dns01"
 )
 
 // Version is stamped at build time.
@@ -166,7 +167,7 @@ func (o *Options) groups() []group {
 	sources.flags.StringSliceVar(&o.ExtraAnnotations, "extra-certificate-annotations", o.ExtraAnnotations, "annotations that go from an Ingress, Gateway or ListenerSet to its Certificates")
 
 	acme := newSet("ACME")
-	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "host:port of the resolvers that find a zone's servers (default: those of the system)")
+	acme.flags.StringSliceVar(&o.DNS01Nameservers, "dns01-recursive-nameservers", o.DNS01Nameservers, "resolvers that find a zone's servers, as host:port or, over HTTPS (RFC 8484), as a URL (default: those of the system)")
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
 	acme.flags.StringVar(&o.DNSSolver, "dns-solver", o.DNSSolver, "path of the program dns-solver, which runs most DNS providers; it is started beside the operator (default: none, and those providers are refused)")
 	acme.flags.StringVar(&o.DNSSolverSocket, "dns-solver-socket", o.DNSSolverSocket, "unix socket at which a dns-solver answers that runs already, instead of --dns-solver")
@@ -261,11 +262,14 @@ func (o *Options) checkSources() error {
 }
 
 func (o *Options) checkACME() error {
-	for flag, nameservers := range map[string][]string{"dns01-recursive-nameservers": o.DNS01Nameservers, "http01-nameservers": o.HTTP01Nameservers} {
-		for _, nameserver := range nameservers {
-			if _, _, err := net.SplitHostPort(nameserver); err != nil {
-				return fmt.Errorf("--%s %q: write host:port, such as 9.9.9.9:53", flag, nameserver)
-			}
+	for _, nameserver := range o.DNS01Nameservers {
+		if err := dns01.CheckNameserver(nameserver); err != nil {
+			return fmt.Errorf("--dns01-recursive-nameservers: %w", err)
+		}
+	}
+	for _, nameserver := range o.HTTP01Nameservers {
+		if _, _, err := net.SplitHostPort(nameserver); err != nil {
+			return fmt.Errorf("--http01-nameservers %q: write host:port, such as 9.9.9.9:53", nameserver)
 		}
 	}
 	if _, err := o.routing(api.Names{}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -195,7 +196,9 @@ func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
 		return nil, err
 	}
 	resolver := s.resolver(challenge)
-	for _, nameserver := range resolver.Nameservers {
+	// What a provider asks of DNS by itself goes over UDP and TCP.
+	nameservers := slices.DeleteFunc(slices.Clone(resolver.Nameservers), func(server string) bool { return strings.HasPrefix(server, "https://") })
+	for _, nameserver := range nameservers {
 		host, _, _ := net.SplitHostPort(nameserver)
 		if err := resolver.NameserverReach.CheckHost(host); err != nil {
 			return nil, invalidSolver(fmt.Errorf("name server %s: %w", nameserver, err))
@@ -203,7 +206,7 @@ func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
 	}
 	return &told{external.Provider{
 		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
-		Ambient: ready.ambient, Reach: ready.reach, Nameservers: resolver.Nameservers,
+		Ambient: ready.ambient, Reach: ready.reach, Nameservers: nameservers,
 		Tenant: challenge.Owner.Namespace,
 		Scope:  challenge.Owner.Kind + "/" + challenge.Owner.String() + "/" + challenge.SecretNamespace,
 		Domain: challenge.Identifier, KeyAuthorization: challenge.Progress.KeyAuthorization,

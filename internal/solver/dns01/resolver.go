@@ -2,6 +2,7 @@ package dns01
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,7 +23,7 @@ var ErrAliasLoop = errors.New("the CNAME records form a loop or a chain of more 
 // Resolver looks at DNS the way a CA does. Without Nameservers it asks those of /etc/resolv.conf for the
 // way, and then the authoritative servers for the record. It is safe for concurrent use.
 type Resolver struct {
-	// Nameservers are recursive name servers as "host:port", asked in this order until one answers; empty
+	// Nameservers are recursive name servers as "host:port", or as the https URL of one that is asked over HTTPS, asked in this order until one answers; empty
 	// means those of /etc/resolv.conf, which is read once.
 	Nameservers []string
 
@@ -39,9 +40,15 @@ type Resolver struct {
 	// Timeout bounds each question by each protocol, the context all of them; 0 means 2 seconds.
 	Timeout time.Duration
 
+	// Roots are what the certificates of name servers over HTTPS are verified against; nil means the system's.
+	Roots *x509.CertPool
+
 	// Port is where authoritative servers listen; 0 means 53.
 	Port uint16
 }
+
+// CheckNameserver says what is wrong with an entry of Nameservers.
+func CheckNameserver(server string) error { return dnsclient.CheckServer(server) }
 
 // Follow returns the name at which a chain of CNAME records that starts at fqdn ends, canonical; fqdn
 // itself where it is no alias. A chain of more than 10, or one that loops, gives ErrAliasLoop.
@@ -86,7 +93,7 @@ func (r Resolver) recurse(ctx context.Context, name string, qtype uint16) (*dns.
 // client asks recursive name servers, or those of a zone.
 func (r Resolver) client(recursive bool) dnsclient.Client {
 	if recursive {
-		return dnsclient.Client{Timeout: r.Timeout, Reach: r.NameserverReach}
+		return dnsclient.Client{Timeout: r.Timeout, Reach: r.NameserverReach, Roots: r.Roots}
 	}
 	return dnsclient.Client{Timeout: r.Timeout, Reach: r.Reach}
 }

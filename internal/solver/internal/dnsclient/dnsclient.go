@@ -8,6 +8,7 @@ package dnsclient
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -47,8 +48,10 @@ type Client struct {
 	TCP bool
 	// Timeout bounds one exchange by one protocol; 0 means DefaultTimeout. The context may end it sooner.
 	Timeout time.Duration
-	// Key signs every message; nil means unsigned.
+	// Key signs every message by UDP and TCP; nil means unsigned.
 	Key *Key
+	// Roots are what the certificates of servers over HTTPS are verified against; nil means the system's.
+	Roots *x509.CertPool
 }
 
 // Error is an exchange that gave no answer that could be used.
@@ -76,19 +79,13 @@ func Question(name string, qtype uint16, recursive bool) *dns.Msg {
 	return question
 }
 
-// Exchange sends a message to a server, "host:port", and returns its answer, whatever its response code.
+// Exchange sends a message to a server, "host:port" or the URL of one over HTTPS (RFC 8484), and returns its answer,
+// whatever its response code.
 func (c Client) Exchange(ctx context.Context, server string, message *dns.Msg) (*dns.Msg, error) {
 	if _, err := message.Copy().Pack(); err != nil {
 		return nil, &Error{Server: server, Cause: "the question cannot be asked: is the name a domain name?", Err: err}
 	}
-	network := "udp"
-	if c.TCP {
-		network = "tcp"
-	}
-	answer, err := c.once(ctx, network, server, message)
-	if err == nil && answer.Truncated && !c.TCP {
-		answer, err = c.once(ctx, "tcp", server, message)
-	}
+	answer, err := c.exchange(ctx, server, message)
 	if err != nil {
 		return nil, describe(server, err)
 	}
@@ -96,6 +93,21 @@ func (c Client) Exchange(ctx context.Context, server string, message *dns.Msg) (
 		return nil, &Error{Server: server, Cause: cause, Answered: true}
 	}
 	return answer, nil
+}
+
+func (c Client) exchange(ctx context.Context, server string, message *dns.Msg) (*dns.Msg, error) {
+	if overHTTPS(server) {
+		return c.ask(ctx, server, message)
+	}
+	network := "udp"
+	if c.TCP {
+		network = "tcp"
+	}
+	answer, err := c.once(ctx, network, server, message)
+	if err == nil && answer.Truncated && !c.TCP {
+		return c.once(ctx, "tcp", server, message)
+	}
+	return answer, err
 }
 
 func (c Client) once(ctx context.Context, network, server string, message *dns.Msg) (*dns.Msg, error) {
@@ -148,7 +160,10 @@ func usable(ctx context.Context, answer *dns.Msg, err error) (*dns.Msg, error) {
 func describe(server string, err error) error {
 	described := &Error{Server: server, Cause: netcause.Text(err), Err: err}
 	var library *dns.Error
+	var status *statusError
 	switch {
+	case errors.As(err, &status):
+		described.Cause, described.Answered = status.text, true
 	case errors.Is(err, dns.ErrSig), errors.Is(err, dns.ErrSecret), errors.Is(err, dns.ErrKeyAlg):
 		described.Cause, described.Answered = "the answer's signature does not verify with the TSIG key", true
 	case errors.Is(err, dns.ErrTime):
