@@ -46,6 +46,8 @@ type edge struct {
 	before func(http.ResponseWriter, *http.Request) bool
 	// blind lets no endpoint of this namespace be reached, as load balancers do that know nodes only.
 	blind bool
+	// refuses has the Gateway carry no TLSRoute.
+	refuses bool
 	// served counts the requests that a backend answered, by its Service.
 	served map[string]int
 }

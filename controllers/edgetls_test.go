@@ -98,12 +98,15 @@ func (e *edge) findTLS(ctx context.Context, host string) (namespace, service str
 }
 
 func (e *edge) isPassedThrough(ctx context.Context, route *gatewayv1.TLSRoute) bool {
+	e.mu.Lock()
+	refuses := e.refuses
+	e.mu.Unlock()
 	gateway := &gatewayv1.Gateway{}
 	if err := e.Get(ctx, client.ObjectKey{Namespace: route.Namespace, Name: string(route.Spec.ParentRefs[0].Name)}, gateway); err != nil {
 		return false
 	}
 	listener := gateway.Spec.Listeners[0]
-	return listener.Protocol == gatewayv1.TLSProtocolType && *listener.TLS.Mode == gatewayv1.TLSModePassthrough
+	return !refuses && listener.Protocol == gatewayv1.TLSProtocolType && *listener.TLS.Mode == gatewayv1.TLSModePassthrough
 }
 
 func (e *edge) isGranted(ctx context.Context, route *gatewayv1.TLSRoute, backend gatewayv1.BackendRef) bool {

@@ -103,6 +103,7 @@ var _ = Describe("a challenge over TLS", func() {
 
 	It("is told what the Gateway's controller says against its route", func(ctx SpecContext) {
 		e := startEdge(ctx, s)
+		e.refuses = true
 		createPassthrough(ctx, s, gatewayv1.TLSModePassthrough)
 		inBackground(func(ctx context.Context) {
 			var routes gatewayv1.TLSRouteList
@@ -130,7 +131,7 @@ var _ = Describe("a challenge over TLS", func() {
 		create(ctx, s, e.world.issuer(s.namespace, byTLS()))
 		crt := certificate(s.namespace, "wild", "acme", withNames("*.example.test"))
 		create(ctx, s, crt)
-		expectCondition(ctx, s, crt, v1.ConditionIssuing, HaveField("Message", ContainSubstring("no solver of the issuer can answer")))
+		expectCondition(ctx, s, crt, v1.ConditionIssuing, HaveField("Message", ContainSubstring(`no solver of the issuer fits "*.example.test"`)))
 		Expect(ours(ctx, s, &gatewayv1.TLSRouteList{}).Items).To(BeEmpty())
 	})
 
