@@ -28,8 +28,9 @@ func (r *RoutingReconciler) Mode(order *acmev1.Order, chosen *v1.ACMESolver) (v1
 		return r.tlsMode(order, chosen)
 	}
 	mode := routing.Mode(chosen, r.Settings.Default)
-	if mode == v1.SolverShared && (r.Settings.Service == "" || r.prefersPods(order, chosen)) {
-		if r.Settings.Service != "" && r.Settings.Image != "" {
+	isReached := r.Settings.Service != "" && r.Settings.Port != 0
+	if mode == v1.SolverShared && (!isReached || r.prefersPods(order, chosen)) {
+		if isReached && r.Settings.Image != "" {
 			return v1.SolverPod, nil
 		}
 		return "", nil

@@ -3,6 +3,9 @@ package controllers_test
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,7 +55,18 @@ var _ = Describe("a challenge over TLS", func() {
 	})
 
 	It("is answered by the operator behind a TLSRoute, which goes with the order", func(ctx SpecContext) {
-		e := startEdge(ctx, s, func(options *operator.Options) { options.HTTP01Nameservers = options.DNS01Nameservers })
+		var grantsChanged atomic.Int32
+		e := startEdge(ctx, s, func(options *operator.Options) {
+			options.HTTP01Nameservers = options.DNS01Nameservers
+			options.WrapAPI = func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/referencegrants/") {
+						grantsChanged.Add(1)
+					}
+					return next.RoundTrip(r)
+				})
+			}
+		})
 		createPassthrough(ctx, s, gatewayv1.TLSModePassthrough)
 		create(ctx, s, e.world.issuer(s.namespace, byTLS()))
 		var seen *gatewayv1.TLSRoute
@@ -81,6 +95,7 @@ var _ = Describe("a challenge over TLS", func() {
 			err := s.Get(ctx, client.ObjectKey{Namespace: e.own, Name: routing.GrantName(s.namespace)}, grant)
 			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the grant is still there: %v", err)
 		}).Should(Succeed())
+		Expect(grantsChanged.Load()).To(BeZero(), "a grant that was as it should be was written again")
 		Expect(seen).NotTo(BeNil())
 		Expect(seen.Labels).To(HaveKeyWithValue("team", "web"))
 		_, err := tls.Dial("tcp", hostAddress()+":"+e.tlsReplica, &tls.Config{

@@ -318,9 +318,12 @@ func (o *Options) routing(names api.Names) (routing.Settings, error) {
 	if settings.TLSPort, err = portOf("tls-alpn01-solver-bind-address", o.TLSALPN01SolverAddress); err != nil {
 		return settings, err
 	}
+	if settings.TLSPort != 0 {
+		settings.Service = o.HTTP01SolverService
+	}
 	_, port, err := net.SplitHostPort(o.HTTP01SolverAddress)
 	if err != nil {
-		// Nothing answers here, so that nothing can lead here.
+		// Nothing answers over HTTP here, so that nothing can lead here.
 		return settings, nil //nolint:nilerr // 0 stands for no address
 	}
 	number, err := strconv.ParseUint(port, 10, 16)

@@ -26,7 +26,7 @@ type Settings struct {
 	// Default is what answers where a solver does not say.
 	Default v1.SolverMode
 	// OwnNamespace and Service are the operator's own, and Port is where it answers, at the Service and at the pods alike.
-	// Without a Service nothing can be Shared.
+	// Without a Service nothing can be Shared, and without a port no HTTP-01 answer.
 	OwnNamespace, Service string
 	Port                  int32
 	// TLSPort is where the operator answers TLS-ALPN-01 challenges, at the Service and at the pods alike; 0 if it does not.
