@@ -104,6 +104,20 @@ var _ = Describe("a challenge over TLS", func() {
 		Expect(err).To(MatchError(ContainSubstring("remote error: tls")), "the operator still answers after the order")
 	})
 
+	It("is answered for one order after the other where two accounts ask for the same name", func(ctx SpecContext) {
+		e := startEdge(ctx, s, func(options *operator.Options) { options.HTTP01Nameservers = options.DNS01Nameservers })
+		createPassthrough(ctx, s, gatewayv1.TLSModePassthrough)
+		create(ctx, s, e.world.issuerNamed(s.namespace, "one", byTLS()), e.world.issuerNamed(s.namespace, "two", byTLS()))
+		first := certificate(s.namespace, "first", "one", withNames("web.example.test"))
+		second := certificate(s.namespace, "second", "two", withNames("web.example.test"))
+		create(ctx, s, first, second)
+		for _, crt := range []*v1.Certificate{first, second} {
+			expectReady(ctx, s, crt)
+			Expect(s.Get(ctx, client.ObjectKeyFromObject(crt), crt)).To(Succeed())
+			Expect(crt.Status.FailedIssuanceAttempts).To(BeNil(), "the CA was asked before the answer was there")
+		}
+	})
+
 	DescribeTable("is told to be missing a listener that passes TLS through", func(ctx SpecContext, make func(context.Context, *space), words string) {
 		e := startEdge(ctx, s)
 		make(ctx, s)

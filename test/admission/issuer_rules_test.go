@@ -27,7 +27,9 @@ func ingress(members string) string { return solver(`http01: {ingress: {` + memb
 
 func dns01(members string) string { return solver(`dns01: {` + members + `}`) }
 
-func tlsRoute(members string) string { return solver(`tlsALPN01: {gatewayTLSRoute: {` + members + `}}`) }
+func tlsRoute(members string) string {
+	return solver(`tlsALPN01: {gatewayTLSRoute: {` + members + `}}`)
+}
 
 func vault(members string) string {
 	return `spec: {vault: {server: "https://vault.example", path: pki/sign/web, auth: {tokenSecretRef: {name: a}}, ` + members + `}}`
