@@ -130,6 +130,25 @@ var _ = Describe("a challenge over TLS", func() {
 		Entry("where it terminates TLS", func(ctx context.Context, s *space) { createPassthrough(ctx, s, gatewayv1.TLSModeTerminate) }, `"tls" terminates TLS`),
 	)
 
+	It("is put to the CA after a minute, and no pod takes the operator's place", func(ctx SpecContext) {
+		clock := &clock{}
+		e := startEdge(ctx, s, withPods, clock.operator)
+		createPassthrough(ctx, s, gatewayv1.TLSModeTerminate)
+		create(ctx, s, e.world.issuer(s.namespace, byTLS()))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		expectWaiting(ctx, s, crt, `"tls" terminates TLS`)
+		clock.ahead.Add(int64(61 * time.Second))
+		order := &acmev1.Order{}
+		Eventually(func(g Gomega) {
+			g.Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "web-1"}, order)).To(Succeed())
+			g.Expect(order.Status.State).To(Equal(acmev1.Invalid))
+		}).Should(Succeed())
+		Expect(order.Status.Reason).To(And(ContainSubstring("tls-alpn-01 at web.example.test:443"), ContainSubstring("terminates TLS")))
+		Expect(order.Status.Authorizations[0].Challenge.AnsweredBy).To(Equal(v1.SolverShared))
+		Eventually(func() []gatewayv1.TLSRoute { return ours(ctx, s, &gatewayv1.TLSRouteList{}).Items }).Should(BeEmpty())
+	})
+
 	It("is told what the Gateway's controller says against its route", func(ctx SpecContext) {
 		e := startEdge(ctx, s)
 		e.refuses = true
