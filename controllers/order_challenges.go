@@ -93,7 +93,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 	}
 	if pass.progress.CheckNote != "" {
 		pass.progress.Polled(time.Time{}, r.Client.Now())
-		return nil
+		return r.pollTLS(ctx, pass)
 	}
 	pass.progress.Moved()
 	return nil

@@ -162,7 +162,7 @@ func (r *OrderReconciler) poll(ctx context.Context, pass *orderPass, urls []stri
 	}
 	if changed {
 		pass.progress.Moved()
-		return nil
+		return r.releaseHosts(ctx, pass)
 	}
 	pass.progress.Polled(last.RetryAfter, r.Client.Now())
 	return nil

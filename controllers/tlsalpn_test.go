@@ -118,6 +118,29 @@ var _ = Describe("a challenge over TLS", func() {
 		}
 	})
 
+	It("gives its host back as soon as the CA has looked, however long the order waits for other names", func(ctx SpecContext) {
+		e := startEdge(ctx, s, func(options *operator.Options) { options.HTTP01Nameservers = options.DNS01Nameservers })
+		createPassthrough(ctx, s, gatewayv1.TLSModePassthrough)
+		overTLS, overDNS := byTLS(), v1.ACMESolver{DNSPersist01: &v1.DNSPersist01Solver{}}
+		overTLS.Selector = &v1.SolverSelector{DNSNames: []string{"web.example.test"}}
+		create(ctx, s, e.world.issuer(s.namespace, overTLS, overDNS))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test", "other.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &gatewayv1.TLSRouteList{}).Items) }).Should(Equal(1))
+		Eventually(func() []gatewayv1.TLSRoute { return ours(ctx, s, &gatewayv1.TLSRouteList{}).Items }).Should(BeEmpty())
+		order := &acmev1.Order{}
+		Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "web-1"}, order)).To(Succeed())
+		Expect(order.Status.State).To(Equal(acmev1.Pending))
+		expectWaiting(ctx, s, crt, "publish the TXT record _validation-persist.other.example.test")
+
+		for i := range order.Status.Authorizations {
+			if challenge := order.Status.Authorizations[i].Challenge; challenge.Type == acmev1.DNSPersist01 {
+				e.world.dns.SetTXT(strings.TrimSuffix(challenge.RecordName, "."), challenge.RecordValue)
+			}
+		}
+		expectReady(ctx, s, crt)
+	})
+
 	DescribeTable("is told to be missing a listener that passes TLS through", func(ctx SpecContext, make func(context.Context, *space), words string) {
 		e := startEdge(ctx, s)
 		make(ctx, s)

@@ -48,12 +48,11 @@ func TLSAnswer(ctx context.Context, reader client.Reader, name string) (string, 
 	for i := range orders.Items {
 		for j := range orders.Items[i].Status.Authorizations {
 			authorization := &orders.Items[i].Status.Authorizations[j]
-			c := authorization.Challenge
-			if c == nil || c.Type != acmev1.TLSALPN01 || c.KeyAuthorization == "" || !strings.EqualFold(authorization.Identifier, name) {
+			if !waitsForTLS(authorization) || !strings.EqualFold(authorization.Identifier, name) {
 				continue
 			}
-			if first == nil || isBefore(c, first) {
-				first = c
+			if first == nil || isBefore(authorization.Challenge, first) {
+				first = authorization.Challenge
 			}
 		}
 	}

@@ -156,12 +156,18 @@ func tlsNames(order *acmev1.Order) []string {
 		return nil
 	}
 	var result []string
-	for _, authorization := range order.Status.Authorizations {
-		if c := authorization.Challenge; c != nil && c.Type == acmev1.TLSALPN01 && c.KeyAuthorization != "" {
+	for i := range order.Status.Authorizations {
+		if authorization := &order.Status.Authorizations[i]; waitsForTLS(authorization) {
 			result = append(result, strings.ToLower(authorization.Identifier))
 		}
 	}
 	return result
+}
+
+// waitsForTLS says whether the CA may yet ask for the answer to an authorization's TLS-ALPN-01 challenge.
+func waitsForTLS(authorization *acmev1.Authorization) bool {
+	c := authorization.Challenge
+	return c != nil && c.Type == acmev1.TLSALPN01 && c.KeyAuthorization != "" && authorization.State != acmev1.Valid
 }
 
 func tokens(order *acmev1.Order) []string {

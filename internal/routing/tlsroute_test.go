@@ -122,6 +122,15 @@ func TestTLSRoutesHoldSixteenHostsEach(t *testing.T) {
 	}
 }
 
+func TestTLSRouteGoesWithTheValidation(t *testing.T) {
+	over := tlsOrder("a", "public", "a.example.test", "b.example.test")
+	over.Status.Authorizations[0].State = acmev1.Valid
+	route := find[*gatewayv1.TLSRoute](t, routing.Decide(state(over)).Create)
+	if !slices.Equal(route.Spec.Hostnames, []gatewayv1.Hostname{"b.example.test"}) {
+		t.Errorf("hosts %v", route.Spec.Hostnames)
+	}
+}
+
 // TestTLSRouteTakesNoPartInOthers has both types of challenges side by side.
 func TestTLSRouteTakesNoPartInOthers(t *testing.T) {
 	s := state(tlsOrder("a", "public", "a.example.test"), order("b", v1.SolverShared, byGateway(), "b.example.test"))

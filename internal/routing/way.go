@@ -204,8 +204,17 @@ func (a Answer) routeHost() string {
 	return strings.ToLower(a.Host)
 }
 
-func isRouted(challenge acmev1.ChallengeType) bool {
-	return challenge == acmev1.HTTP01 || challenge == acmev1.TLSALPN01
+// isRouted says whether the challenge of an authorization wants a route. One over TLS does not any more once the CA has
+// validated it: its route takes all connections for the host.
+func isRouted(authorization *acmev1.Authorization) bool {
+	switch authorization.Challenge.Type {
+	case acmev1.HTTP01:
+		return true
+	case acmev1.TLSALPN01:
+		return authorization.State != acmev1.Valid
+	default:
+		return false
+	}
 }
 
 // Answers are the challenges of an Order that need a route now: chosen, not over, and of an Order that is at work.
@@ -218,7 +227,7 @@ func Answers(names api.Names, order *acmev1.Order) []Answer {
 	for i := range order.Status.Authorizations {
 		authorization := &order.Status.Authorizations[i]
 		challenge := authorization.Challenge
-		if challenge == nil || !isRouted(challenge.Type) || challenge.AnsweredBy == "" || challenge.KeyAuthorization == "" {
+		if challenge == nil || !isRouted(authorization) || challenge.AnsweredBy == "" || challenge.KeyAuthorization == "" {
 			continue
 		}
 		way, err := WayOf(names, order, challenge.Solver)
