@@ -47,14 +47,15 @@ func createPassthrough(ctx context.Context, s *space, mode gatewayv1.TLSModeType
 	Expect(s.Status().Update(ctx, gateway)).To(Succeed())
 }
 
-var _ = Describe("a challenge over TLS", func() {
+func installPassthrough() {
+	Expect(plane.InstallGatewayAPI("gateways", "httproutes", "tlsroutes", "referencegrants")).To(Succeed())
+}
+
+var _ = describeIssuing("an ACME CA that asks over TLS", func() {
 	s := eachInItsOwnSpace()
+	BeforeEach(installPassthrough)
 
-	BeforeEach(func() {
-		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "tlsroutes", "referencegrants")).To(Succeed())
-	})
-
-	It("is answered by the operator behind a TLSRoute, which goes with the order", func(ctx SpecContext) {
+	It("proves control behind a TLSRoute that leads to the operator, and takes it away", func(ctx SpecContext) {
 		var grantsChanged atomic.Int32
 		e := startEdge(ctx, s, func(options *operator.Options) {
 			options.HTTP01Nameservers = options.DNS01Nameservers
@@ -103,6 +104,11 @@ var _ = Describe("a challenge over TLS", func() {
 		})
 		Expect(err).To(MatchError(ContainSubstring("remote error: tls")), "the operator still answers after the order")
 	})
+})
+
+var _ = Describe("a challenge over TLS", func() {
+	s := eachInItsOwnSpace()
+	BeforeEach(installPassthrough)
 
 	It("is answered for one order after the other where two accounts ask for the same name", func(ctx SpecContext) {
 		e := startEdge(ctx, s, func(options *operator.Options) { options.HTTP01Nameservers = options.DNS01Nameservers })
