@@ -42,6 +42,6 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /certwright /certwright
 COPY --from=build /dns-solver /dns-solver
 USER 65532:65532
-# metrics, health, HTTP-01 answers
-EXPOSE 8080 8081 8089
+# metrics, health, HTTP-01 answers, TLS-ALPN-01 answers
+EXPOSE 8080 8081 8089 8443
 ENTRYPOINT ["/certwright"]

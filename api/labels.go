@@ -17,9 +17,10 @@ type Labels struct {
 	// them and may be mounted and served, RevocationListKeys the one that holds the keys that sign them.
 	RevocationList string
 
-	// HTTP01Solver ("true") marks the Pod, Service, Ingress and HTTPRoute that answer an HTTP-01 challenge.
+	// HTTP01Solver ("true") marks what leads to the answer of an HTTP-01 challenge: Pod, Service, Ingress and HTTPRoute,
+	// and the TLSRoute that leads to the answer of a TLS-ALPN-01 challenge.
 	HTTP01Solver string
-	// HTTP01Route carries, on an Ingress or HTTPRoute of ours, what those that are routed alike have in common.
+	// HTTP01Route carries, on an Ingress, HTTPRoute or TLSRoute of ours, what those that are routed alike have in common.
 	HTTP01Route string
 	// HTTPDomain carries a checksum of the name that such an object answers for.
 	HTTPDomain string

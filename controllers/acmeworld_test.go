@@ -31,6 +31,8 @@ type acmeWorld struct {
 	ca      *acmetest.Server
 	dns     *acmetest.DNS
 	solver  string
+	// passthrough is where the CA asks over TLS.
+	passthrough string
 }
 
 func startACME(change ...func(*acmetest.Options)) *acmeWorld {
@@ -43,7 +45,12 @@ func startACME(change ...func(*acmetest.Options)) *acmeWorld {
 	world.solver = freeAddress()
 	_, port, err := net.SplitHostPort(world.solver)
 	Expect(err).NotTo(HaveOccurred())
+	world.passthrough = freeAddress()
+	_, tlsPort, err := net.SplitHostPort(world.passthrough)
+	Expect(err).NotTo(HaveOccurred())
 	options := acmetest.Options{DNSServer: world.dns.Addr()}
+	_, err = fmt.Sscan(tlsPort, &options.TLSPort)
+	Expect(err).NotTo(HaveOccurred())
 	_, err = fmt.Sscan(port, &options.HTTPPort)
 	Expect(err).NotTo(HaveOccurred())
 	for _, f := range change {

@@ -38,12 +38,16 @@ type edge struct {
 	// own is the operator's namespace, replica the port that it answers at there.
 	own     string
 	replica string
+	// tlsReplica is the port that the operator answers at over TLS.
+	tlsReplica string
 
 	mu sync.Mutex
 	// before, if set, takes requests before they are routed, and says whether it did.
 	before func(http.ResponseWriter, *http.Request) bool
 	// blind lets no endpoint of this namespace be reached, as load balancers do that know nodes only.
 	blind bool
+	// refuses has the Gateway carry no TLSRoute.
+	refuses bool
 	// served counts the requests that a backend answered, by its Service.
 	served map[string]int
 }
@@ -69,17 +73,23 @@ func startEdge(ctx context.Context, s *space, change ...func(*operator.Options))
 	e.world = startACME()
 	address := hostAddress()
 	_, e.replica, _ = net.SplitHostPort(freeAddress())
+	_, e.tlsReplica, _ = net.SplitHostPort(freeAddress())
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", e.world.solver)
 	Expect(err).NotTo(HaveOccurred())
 	server := &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	DeferCleanup(server.Close)
+	e.passThrough(ctx)
 	e.ownService(ctx, address)
 	startOperator(s.namespace, append([]func(*operator.Options){e.world.operator, func(options *operator.Options) {
 		options.OwnNamespace, options.ClusterResourceNamespace = e.own, e.own
 		options.HTTP01SolverAddress, options.HTTP01SolverService = net.JoinHostPort("0.0.0.0", e.replica), "solver"
 		_, port, _ := net.SplitHostPort(e.world.solver)
 		options.HTTP01Port, err = strconv.Atoi(port)
+		Expect(err).NotTo(HaveOccurred())
+		options.TLSALPN01SolverAddress = net.JoinHostPort("0.0.0.0", e.tlsReplica)
+		_, port, _ = net.SplitHostPort(e.world.passthrough)
+		options.TLSALPN01Port, err = strconv.Atoi(port)
 		Expect(err).NotTo(HaveOccurred())
 	}}, change...)...)
 	return e

@@ -39,6 +39,7 @@ type part string
 const (
 	gateways            part = "gateways.v1"
 	httpRoutes          part = "httproutes.v1"
+	tlsRoutes           part = "tlsroutes.v1"
 	listenerSets        part = "listenersets.v1"
 	referenceGrants     part = "referencegrants.v1"
 	referenceGrantsBeta part = "referencegrants.v1beta1"
@@ -49,6 +50,7 @@ func objects() map[part]client.Object {
 	return map[part]client.Object{
 		gateways:            &gatewayv1.Gateway{},
 		httpRoutes:          &gatewayv1.HTTPRoute{},
+		tlsRoutes:           &gatewayv1.TLSRoute{},
 		listenerSets:        &gatewayv1.ListenerSet{},
 		referenceGrants:     &gatewayv1.ReferenceGrant{},
 		referenceGrantsBeta: &gatewayv1beta1.ReferenceGrant{},
@@ -82,6 +84,9 @@ type GatewayAPI struct {
 	parts atomic.Pointer[[]part]
 	// consumers are the controllers that are woken.
 	consumers []consumer
+	// routing is the controller that is woken by the TLSRoutes that isOurs passes.
+	routing controller.Controller
+	isOurs  predicate.Predicate
 	// known are the parts that have ever been watched.
 	known map[part]bool
 	// missing are the parts that were served before the last look, and not at it.
@@ -228,6 +233,11 @@ func (a *GatewayAPI) watch(p part) error {
 		}
 	}
 	a.common = true
+	if p == tlsRoutes && a.routing != nil {
+		// One that an earlier process left would take the connections for its hosts for ever.
+		woken := handler.EnqueueRequestsFromMapFunc(namespaceOf)
+		return a.routing.Watch(started{crsource.Kind(a.Cache, objects()[p], woken, a.isOurs, edited)})
+	}
 	return nil
 }
 
@@ -266,8 +276,8 @@ func (a *GatewayAPI) requests(c consumer, p part) mapping {
 		}
 	case gateways:
 		return a.setsOf(c)
-	case listenerSets:
-		// A Gateway does not depend on its sets.
+	case listenerSets, tlsRoutes:
+		// A Gateway does not depend on its sets, nor on what it passes through.
 		return func(context.Context, client.Object) []types.NamespacedName { return nil }
 	default:
 		return a.allOf(c)

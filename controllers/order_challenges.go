@@ -99,7 +99,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 		} else {
 			pass.progress.Looked(r.Client.Now())
 		}
-		return nil
+		return r.pollTLS(ctx, pass)
 	}
 	pass.progress.Moved()
 	return nil
@@ -111,7 +111,7 @@ const sharedDeadline = 20 * time.Second
 
 // mayHavePod says whether a pod may do better than the operator did behind a route.
 func (r *OrderReconciler) mayHavePod(challenge *acmev1.ChallengeProgress, err error) bool {
-	return challenge.AnsweredBy == v1.SolverShared && r.Routing.Settings.Image != "" && solver.IsMisrouted(err) &&
+	return challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared && r.Routing.Settings.Image != "" && solver.IsMisrouted(err) &&
 		challenge.PresentedAt != nil && r.Client.Now().After(challenge.PresentedAt.Add(sharedDeadline))
 }
 
@@ -121,7 +121,7 @@ func (r *OrderReconciler) fallBackToPods(ctx context.Context, pass *orderPass, f
 	now := metav1.NewTime(r.Client.Now())
 	r.Routing.distrusts(pass.order, failed.Challenge.Solver)
 	for i := range pass.order.Status.Authorizations {
-		if challenge := pass.order.Status.Authorizations[i].Challenge; challenge != nil && challenge.AnsweredBy == v1.SolverShared {
+		if challenge := pass.order.Status.Authorizations[i].Challenge; challenge != nil && challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared {
 			challenge.AnsweredBy, challenge.PresentedAt = v1.SolverPod, &now
 		}
 	}

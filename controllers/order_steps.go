@@ -162,7 +162,7 @@ func (r *OrderReconciler) poll(ctx context.Context, pass *orderPass, urls []stri
 	}
 	if changed {
 		pass.progress.Moved()
-		return nil
+		return r.releaseHosts(ctx, pass)
 	}
 	pass.progress.Polled(last.RetryAfter, r.Client.Now())
 	return nil
@@ -314,7 +314,7 @@ func (r *OrderReconciler) describeAuthorization(ctx context.Context, pass *order
 	if err == nil && result.Challenge.Type.IsWritten() {
 		result.Challenge.RecordName, err = r.Solvers.RecordName(ctx, r.challenge(pass, &result))
 	}
-	if err == nil && result.Challenge.Type == acmev1.HTTP01 {
+	if err == nil && (result.Challenge.Type == acmev1.HTTP01 || result.Challenge.Type == acmev1.TLSALPN01) {
 		result.Challenge.AnsweredBy, err = r.Routing.Mode(pass.order, solver)
 	}
 	return result, err

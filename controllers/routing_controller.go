@@ -31,7 +31,7 @@ import (
 	"github.com/certwright/certwright/internal/routing"
 )
 
-// RoutingReconciler leads the HTTP-01 requests of CAs to what answers them, one namespace at a time. It is the one
+// RoutingReconciler leads the HTTP-01 requests and TLS-ALPN-01 handshakes of CAs to what answers them, one namespace at a time. It is the one
 // owner of the objects that do: however many orders come at once, they share a few routes that are written together.
 type RoutingReconciler struct {
 	Client   *kube.Client
@@ -186,6 +186,26 @@ func (r *RoutingReconciler) loadOthers(ctx context.Context, state *routing.State
 
 // loadGateways reads what there is of the Gateway API, if the cluster has it.
 func (r *RoutingReconciler) loadGateways(ctx context.Context, state *routing.State, held *heldRoutes) error {
+	if !r.Gateways.serves(httpRoutes) && !r.Gateways.serves(tlsRoutes) {
+		return nil
+	}
+	if err := errors.Join(r.loadHTTPRoutes(ctx, state), r.loadTLSRoutes(ctx, state)); err != nil {
+		return err
+	}
+	// A grant is there as long as routes are; one that an earlier process left is looked for once.
+	if len(state.HTTPRoutes)+len(state.TLSRoutes) == 0 && held.lookedForGrant {
+		return nil
+	}
+	grant := &gatewayv1beta1.ReferenceGrant{}
+	err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
+	if err == nil {
+		state.Others = append(state.Others, grant)
+	}
+	held.lookedForGrant = err == nil || apierrors.IsNotFound(err)
+	return client.IgnoreNotFound(err)
+}
+
+func (r *RoutingReconciler) loadHTTPRoutes(ctx context.Context, state *routing.State) error {
 	if !r.Gateways.serves(httpRoutes) {
 		return nil
 	}
@@ -196,17 +216,21 @@ func (r *RoutingReconciler) loadGateways(ctx context.Context, state *routing.Sta
 	for i := range routes.Items {
 		state.HTTPRoutes = append(state.HTTPRoutes, &routes.Items[i])
 	}
-	// A grant is there as long as HTTPRoutes are; one that an earlier process left is looked for once.
-	if len(routes.Items) == 0 && held.lookedForGrant {
+	return nil
+}
+
+func (r *RoutingReconciler) loadTLSRoutes(ctx context.Context, state *routing.State) error {
+	if !r.Gateways.serves(tlsRoutes) {
 		return nil
 	}
-	grant := &gatewayv1beta1.ReferenceGrant{}
-	err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
-	if err == nil {
-		state.Others = append(state.Others, grant)
+	var routes gatewayv1.TLSRouteList
+	if err := r.Client.Cached.List(ctx, &routes, client.InNamespace(state.Namespace), r.ours(), client.UnsafeDisableDeepCopy); err != nil {
+		return err
 	}
-	held.lookedForGrant = err == nil || apierrors.IsNotFound(err)
-	return client.IgnoreNotFound(err)
+	for i := range routes.Items {
+		state.TLSRoutes = append(state.TLSRoutes, &routes.Items[i])
+	}
+	return nil
 }
 
 // act carries a plan out. What fails does not hold up the rest.
@@ -278,6 +302,8 @@ func routeKind(object routing.Object) string {
 		return "Ingress"
 	case *gatewayv1.HTTPRoute:
 		return "HTTPRoute"
+	case *gatewayv1.TLSRoute:
+		return "TLSRoute"
 	case *gatewayv1beta1.ReferenceGrant:
 		return "ReferenceGrant"
 	case *corev1.Service:
@@ -338,12 +364,14 @@ func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if r.Settings.Image != "" {
 		b = b.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs))
 	}
-	return b.
+	made, err := b.
 		Watches(&acmev1.Order{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isRouted)).
 		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs)).
 		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(r.routed), builder.WithPredicates(isOwnEndpoints), news).
 		WithOptions(options(2)).
-		Complete(r)
+		Build(r)
+	r.Gateways.routing, r.Gateways.isOurs = made, isOurs
+	return err
 }
 
 func namespaceOf(_ context.Context, object client.Object) []reconcile.Request {

@@ -24,9 +24,12 @@ import (
 // Mode says what answers the challenges of a solver, or why nothing can. It is empty where no routes are made, because
 // the operator does not know where it is reached itself.
 func (r *RoutingReconciler) Mode(order *acmev1.Order, chosen *v1.ACMESolver) (v1.SolverMode, error) {
+	if chosen.TLSALPN01 != nil {
+		return r.tlsMode(order, chosen)
+	}
 	mode := routing.Mode(chosen, r.Settings.Default)
 	switch {
-	case mode == v1.SolverShared && r.Settings.Service == "":
+	case mode == v1.SolverShared && (r.Settings.Service == "" || r.Settings.Port == 0):
 		return "", nil
 	case mode == v1.SolverShared && r.prefersPods(order, chosen):
 		return v1.SolverPod, nil
@@ -39,6 +42,21 @@ func (r *RoutingReconciler) Mode(order *acmev1.Order, chosen *v1.ACMESolver) (v1
 		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
 	}
 	return mode, nil
+}
+
+// tlsMode says that the operator answers TLS-ALPN-01 challenges itself, or why it cannot.
+func (r *RoutingReconciler) tlsMode(order *acmev1.Order, chosen *v1.ACMESolver) (v1.SolverMode, error) {
+	if r.Settings.TLSPort == 0 {
+		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver,
+			"the solver is of type tlsALPN01, and the operator does not answer such challenges: start it with --tls-alpn01-solver-bind-address, or use another solver")
+	}
+	if r.Settings.Service == "" {
+		return "", nil
+	}
+	if _, err := routing.WayOf(r.Settings.Names, order, chosen); err != nil {
+		return "", outcome.Terminalf(outcome.ClassRefused, v1.ReasonInvalidSolver, "%v", err)
+	}
+	return v1.SolverShared, nil
 }
 
 // answer is the answer of an Order that a challenge is.
@@ -84,10 +102,14 @@ func (r *RoutingReconciler) Route(ctx context.Context, challenge solver.Challeng
 	if !known {
 		return solver.Route{}, fmt.Errorf("the challenge has no route")
 	}
-	if answer.Way.Ingress != nil {
+	switch {
+	case answer.Way.Ingress != nil:
 		return r.throughIngress(ctx, challenge, answer)
+	case answer.Way.TLS != nil:
+		return r.throughPassthrough(ctx, challenge, answer)
+	default:
+		return r.throughGateway(ctx, challenge, answer)
 	}
-	return r.throughGateway(ctx, challenge, answer)
 }
 
 func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
@@ -126,33 +148,71 @@ func (r *RoutingReconciler) throughGateway(ctx context.Context, challenge solver
 		if !routing.LeadsRoute(route, answer) {
 			continue
 		}
-		result := solver.Route{Name: fmt.Sprintf("HTTPRoute %q", route.Name)}
-		if refusal := routing.Refusal(route); refusal != "" {
-			return result, fmt.Errorf("%s: %s", result.Name, refusal)
-		}
-		var problems []string
-		for _, parent := range route.Spec.ParentRefs {
-			addresses, problem := r.gateway(ctx, route, parent, answer.Host)
-			result.Addresses = append(result.Addresses, addresses...)
-			if problem != "" {
-				problems = append(problems, problem)
-			}
-		}
-		if len(result.Addresses) == 0 && len(problems) > 0 {
-			return result, fmt.Errorf("%s: %s", result.Name, strings.Join(problems, "; "))
-		}
-		return result, nil
+		return r.attached(ctx, attachment{
+			name: fmt.Sprintf("HTTPRoute %q", route.Name), namespace: route.Namespace, host: answer.Host,
+			parents: route.Spec.ParentRefs, status: route.Status.RouteStatus, problem: routing.ListenerProblem,
+		})
 	}
 	return solver.Route{}, r.missing(challenge, "the HTTPRoute", nil)
 }
 
+// throughPassthrough finds the TLSRoute of a TLS-ALPN-01 challenge.
+func (r *RoutingReconciler) throughPassthrough(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
+	if !r.Gateways.serves(tlsRoutes) {
+		return solver.Route{}, fmt.Errorf("the cluster does not serve TLSRoutes of %s: install the CRDs of a Gateway API that has them", gatewayv1.GroupVersion)
+	}
+	var routes gatewayv1.TLSRouteList
+	if err := r.Client.Cached.List(ctx, &routes, client.InNamespace(challenge.Order.Namespace), r.ours(), client.UnsafeDisableDeepCopy); err != nil {
+		return solver.Route{}, r.missing(challenge, "the TLSRoute", nil)
+	}
+	for i := range routes.Items {
+		route := &routes.Items[i]
+		if !routing.LeadsTLS(route, answer) {
+			continue
+		}
+		return r.attached(ctx, attachment{
+			name: fmt.Sprintf("TLSRoute %q", route.Name), namespace: route.Namespace, host: answer.Host,
+			parents: route.Spec.ParentRefs, status: route.Status.RouteStatus, problem: routing.TLSListenerProblem,
+		})
+	}
+	return solver.Route{}, r.missing(challenge, "the TLSRoute", nil)
+}
+
+// attachment is a route of the Gateway API, and what a Gateway has to have that carries it.
+type attachment struct {
+	name, namespace, host string
+	parents               []gatewayv1.ParentReference
+	status                gatewayv1.RouteStatus
+	problem               func(*gatewayv1.Gateway, gatewayv1.ParentReference, string) string
+}
+
+// attached is where the parents of a route are reached. It fails if they do not carry it, or cannot.
+func (r *RoutingReconciler) attached(ctx context.Context, route attachment) (solver.Route, error) {
+	result := solver.Route{Name: route.name}
+	if refusal := routing.Refusal(route.status); refusal != "" {
+		return result, fmt.Errorf("%s: %s", result.Name, refusal)
+	}
+	var problems []string
+	for _, parent := range route.parents {
+		addresses, problem := r.gateway(ctx, route, parent)
+		result.Addresses = append(result.Addresses, addresses...)
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	if len(result.Addresses) == 0 && len(problems) > 0 {
+		return result, fmt.Errorf("%s: %s", result.Name, strings.Join(problems, "; "))
+	}
+	return result, nil
+}
+
 // gateway is where a parent of a route is reached by a CA, and why it is not.
-func (r *RoutingReconciler) gateway(ctx context.Context, route *gatewayv1.HTTPRoute, parent gatewayv1.ParentReference, host string) ([]string, string) {
+func (r *RoutingReconciler) gateway(ctx context.Context, route attachment, parent gatewayv1.ParentReference) ([]string, string) {
 	if parent.Kind != nil && *parent.Kind != "Gateway" {
 		// Another kind of parent says itself, in the route's status, what it does not carry.
 		return nil, ""
 	}
-	name := types.NamespacedName{Namespace: route.Namespace, Name: string(parent.Name)}
+	name := types.NamespacedName{Namespace: route.namespace, Name: string(parent.Name)}
 	if parent.Namespace != nil {
 		name.Namespace = string(*parent.Namespace)
 	}
@@ -160,7 +220,7 @@ func (r *RoutingReconciler) gateway(ctx context.Context, route *gatewayv1.HTTPRo
 	if err := r.Client.Cached.Get(ctx, name, gateway); err != nil {
 		return nil, fmt.Sprintf("Gateway %q cannot be read: %v", name, err)
 	}
-	if problem := routing.ListenerProblem(gateway, parent, host); problem != "" {
+	if problem := route.problem(gateway, parent, route.host); problem != "" {
 		return nil, problem
 	}
 	return routing.GatewayAddresses(gateway), ""

@@ -141,9 +141,10 @@ type ExternalAccountBinding struct {
 	KeyAlgorithm HMACAlgorithm `json:"keyAlgorithm,omitempty"`
 }
 
-// ACMESolver is a way to prove control of names. Exactly one of http01, dns01 and dnsPersist01 is set.
+// ACMESolver is a way to prove control of names. Exactly one of http01, tlsALPN01, dns01 and
+// dnsPersist01 is set.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.http01), has(self.dns01), has(self.dnsPersist01)].filter(set, set).size() == 1",message="a solver answers in exactly one way: set one of http01, dns01 and dnsPersist01; write a second solver for another"
+// +kubebuilder:validation:XValidation:rule="[has(self.http01), has(self.tlsALPN01), has(self.dns01), has(self.dnsPersist01)].filter(set, set).size() == 1",message="a solver answers in exactly one way: set one of http01, tlsALPN01, dns01 and dnsPersist01; write a second solver for another"
 type ACMESolver struct {
 	// Selector says which names and certificates this solver is for. Without it the solver fits all, more
 	// loosely than any selector.
@@ -153,6 +154,12 @@ type ACMESolver struct {
 	// HTTP01 answers over HTTP on port 80 of the name (RFC 8555 section 8.3).
 	// +optional
 	HTTP01 *HTTP01Solver `json:"http01,omitempty"`
+
+	// TLSALPN01 answers in the TLS handshake on port 443 of the name (RFC 8737). The operator answers itself, behind a
+	// Gateway that passes TLS through. It proves control of DNS names, not of wildcards, nor of addresses: a TLSRoute
+	// is for host names.
+	// +optional
+	TLSALPN01 *TLSALPN01Solver `json:"tlsALPN01,omitempty"`
 
 	// DNS01 answers with a TXT record below the name (RFC 8555 section 8.4), which proves control of wildcards too.
 	// +optional

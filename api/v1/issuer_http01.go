@@ -97,7 +97,7 @@ type HTTP01GatewayHTTPRoute struct {
 	PodTemplate *SolverPodTemplate `json:"podTemplate,omitempty"`
 }
 
-// ParentReference names what an HTTPRoute attaches to, with the fields of the Gateway API.
+// ParentReference names what a route attaches to, with the fields of the Gateway API.
 type ParentReference struct {
 	// Group of the parent. Empty means the core group.
 	// +kubebuilder:default=gateway.networking.k8s.io
@@ -114,7 +114,7 @@ type ParentReference struct {
 	// +optional
 	Kind *string `json:"kind,omitempty"`
 
-	// Namespace of the parent. The default is the namespace of the HTTPRoute.
+	// Namespace of the parent. The default is the namespace of the route.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,4 +120,30 @@ func reverseName(address netip.Addr) string {
 		return name.String() + "in-addr.arpa"
 	}
 	return name.String() + "ip6.arpa"
+}
+
+// VerifyTLSALPN01 says why a certificate does not answer a tls-alpn-01 challenge: its one name has to be the identifier,
+// and a critical extension the hash of the key authorization (RFC 8737 section 3). Nothing else of it matters.
+func VerifyTLSALPN01(certificate *x509.Certificate, identifier Identifier, keyAuthorization string) error {
+	wanted, err := challengeTemplate(identifier, keyAuthorization, time.Time{})
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(certificate.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(acmeIdentifier) })
+	switch {
+	case at < 0:
+		return errors.New("it is no challenge certificate")
+	case !isOnlyName(certificate, wanted):
+		return errors.New("it is a challenge certificate for another name")
+	case !certificate.Extensions[at].Critical || !bytes.Equal(certificate.Extensions[at].Value, wanted.ExtraExtensions[0].Value):
+		return errors.New("it answers another challenge")
+	default:
+		return nil
+	}
+}
+
+func isOnlyName(certificate, wanted *x509.Certificate) bool {
+	return slices.EqualFunc(certificate.DNSNames, wanted.DNSNames, strings.EqualFold) &&
+		slices.EqualFunc(certificate.IPAddresses, wanted.IPAddresses, net.IP.Equal) &&
+		len(certificate.EmailAddresses)+len(certificate.URIs) == 0
 }

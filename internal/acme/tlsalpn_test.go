@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -88,5 +89,47 @@ func TestTLSALPN01IsNotForEverything(t *testing.T) {
 		if _, err := TLSALPN01Certificate(identifier, "token.thumbprint", testNow); err == nil {
 			t.Errorf("%v: a certificate, want an error", identifier)
 		}
+	}
+}
+
+func TestVerifyTLSALPN01(t *testing.T) {
+	const keyAuthorization = exampleToken + "." + rfc7638Thumbprint
+	identifier := DNSIdentifier("www.example.org")
+	parse := func(identifier Identifier, keyAuthorization string) *x509.Certificate {
+		made, err := TLSALPN01Certificate(identifier, keyAuthorization, testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(made.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return leaf
+	}
+	harmless := parse(identifier, keyAuthorization)
+	for i := range harmless.Extensions {
+		harmless.Extensions[i].Critical = false
+	}
+	more := parse(identifier, keyAuthorization)
+	more.DNSNames = append(more.DNSNames, "example.org")
+	tests := map[string]struct {
+		certificate *x509.Certificate
+		want        string
+	}{
+		"the answer":                  {parse(identifier, keyAuthorization), ""},
+		"of another name":             {parse(DNSIdentifier("example.org"), keyAuthorization), "another name"},
+		"of an address":               {parse(IPIdentifier(netip.MustParseAddr("192.0.2.1")), keyAuthorization), "another name"},
+		"with a second name":          {more, "another name"},
+		"to another challenge":        {parse(identifier, "x"+keyAuthorization), "another challenge"},
+		"not critical":                {harmless, "another challenge"},
+		"an ordinary one of the name": {&x509.Certificate{DNSNames: []string{"www.example.org"}}, "no challenge certificate"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := VerifyTLSALPN01(test.certificate, identifier, keyAuthorization)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
 	}
 }

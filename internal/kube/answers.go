@@ -36,6 +36,40 @@ func Answer(ctx context.Context, reader client.Reader, host, token string) (stri
 	return "", false
 }
 
+// TLSAnswer finds the key authorization of a TLS-ALPN-01 challenge for a name, in lower case, among the Orders in the
+// cache. One name has one answer at a time: where several Orders wait for theirs, the one that was presented first is
+// answered, by every replica alike, and the others after it.
+func TLSAnswer(ctx context.Context, reader client.Reader, name string) (string, bool) {
+	var orders acmev1.OrderList
+	if err := reader.List(ctx, &orders, client.MatchingFields{IndexTLSName: name}, client.UnsafeDisableDeepCopy); err != nil {
+		return "", false
+	}
+	var first *acmev1.ChallengeProgress
+	for i := range orders.Items {
+		for j := range orders.Items[i].Status.Authorizations {
+			authorization := &orders.Items[i].Status.Authorizations[j]
+			if !waitsForTLS(authorization) || !strings.EqualFold(authorization.Identifier, name) {
+				continue
+			}
+			if first == nil || isBefore(authorization.Challenge, first) {
+				first = authorization.Challenge
+			}
+		}
+	}
+	if first == nil {
+		return "", false
+	}
+	return first.KeyAuthorization, true
+}
+
+// isBefore orders challenges by when they were presented, and those of the same second by their address.
+func isBefore(a, b *acmev1.ChallengeProgress) bool {
+	if a.PresentedAt.Equal(b.PresentedAt) {
+		return a.URL < b.URL
+	}
+	return a.PresentedAt.Before(b.PresentedAt)
+}
+
 // RevocationList finds an entry of a Secret with revocation lists in the cache, and what identifies this version of
 // the Secret. The bytes are the cache's own.
 func RevocationList(ctx context.Context, reader client.Reader, label string, name types.NamespacedName, entry string) (list []byte, version string, found bool) {

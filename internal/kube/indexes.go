@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -35,6 +36,8 @@ const (
 	IndexTLSSecret = "tlsSecret"
 	// IndexToken finds Orders by the tokens of the HTTP-01 challenges that wait for an answer.
 	IndexToken = "token"
+	// IndexTLSName finds Orders by the names, in lower case, whose TLS-ALPN-01 challenges wait for an answer.
+	IndexTLSName = "tlsName"
 )
 
 // IssuerKey is the key of an issuer in IndexIssuer.
@@ -67,6 +70,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer, names api.Name
 		{&v1.CertificateRevocation{}, IndexIssuer, of(func(r *v1.CertificateRevocation) []string { return pendingAt(r, byIssuer) })},
 		{&v1.CertificateRevocation{}, IndexRevocations, of(certificateOf)},
 		{&acmev1.Order{}, IndexToken, of(tokens)},
+		{&acmev1.Order{}, IndexTLSName, of(tlsNames)},
 		{&acmev1.Order{}, IndexTurn, of(turn)},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
@@ -145,6 +149,25 @@ func turn(order *acmev1.Order) []string {
 		return nil
 	}
 	return []string{orderflow.TurnKey(order.Status.AccountURL, order)}
+}
+
+func tlsNames(order *acmev1.Order) []string {
+	if order.Status.State.IsFinal() || order.DeletionTimestamp != nil {
+		return nil
+	}
+	var result []string
+	for i := range order.Status.Authorizations {
+		if authorization := &order.Status.Authorizations[i]; waitsForTLS(authorization) {
+			result = append(result, strings.ToLower(authorization.Identifier))
+		}
+	}
+	return result
+}
+
+// waitsForTLS says whether the CA may yet ask for the answer to an authorization's TLS-ALPN-01 challenge.
+func waitsForTLS(authorization *acmev1.Authorization) bool {
+	c := authorization.Challenge
+	return c != nil && c.Type == acmev1.TLSALPN01 && c.KeyAuthorization != "" && authorization.State != acmev1.Valid
 }
 
 func tokens(order *acmev1.Order) []string {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -15,6 +16,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/solver/http01"
+	"github.com/certwright/certwright/internal/solver/tlsalpn01"
 )
 
 // disabled is the address that switches a server off.
@@ -26,8 +28,13 @@ type answers struct {
 	cache   cache.Cache
 }
 
-// addAnswers starts the server with the manager.
+// addAnswers starts the servers with the manager.
 func addAnswers(mgr ctrl.Manager, options Options) error {
+	if options.TLSALPN01SolverAddress != disabled {
+		if err := mgr.Add(&tlsAnswers{address: options.TLSALPN01SolverAddress, cache: mgr.GetCache(), now: options.Now}); err != nil {
+			return err
+		}
+	}
 	if options.HTTP01SolverAddress == disabled {
 		return nil
 	}
@@ -52,6 +59,35 @@ func (a *answers) Start(ctx context.Context) error {
 	return nil
 }
 
+// tlsAnswers serves TLS-ALPN-01 challenges from the cache of Orders, in every replica.
+type tlsAnswers struct {
+	address string
+	cache   cache.Cache
+	now     func() time.Time
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*tlsAnswers) NeedLeaderElection() bool { return false }
+
+// Start serves until ctx ends.
+func (a *tlsAnswers) Start(ctx context.Context) error {
+	// A replica that is not the leader has no controller that would fill the cache of Orders.
+	if _, err := a.cache.GetInformer(ctx, &acmev1.Order{}); err != nil {
+		return fmt.Errorf("watching Orders: %w", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.address)
+	if err != nil {
+		return fmt.Errorf("answering TLS-ALPN-01 challenges: %w", err)
+	}
+	server := &tlsalpn01.Server{Now: a.now, Lookup: func(ctx context.Context, name string) (string, bool) {
+		return kube.TLSAnswer(ctx, a.cache, name)
+	}}
+	if err := server.Serve(ctx, listener); err != nil {
+		return fmt.Errorf("answering TLS-ALPN-01 challenges: %w", err)
+	}
+	return nil
+}
+
 // serve runs a server until ctx ends. Who is in the middle of an answer then asks again, another replica maybe.
 func serve(ctx context.Context, server *http.Server) error {
 	failed := make(chan error, 1)
@@ -68,8 +104,8 @@ func serve(ctx context.Context, server *http.Server) error {
 }
 
 // replicas gives the addresses that answer: the endpoints of the Service, or this process alone.
-func replicas(reader client.Reader, options Options) func(context.Context) ([]string, error) {
-	host, port, err := net.SplitHostPort(options.HTTP01SolverAddress)
+func replicas(reader client.Reader, options Options, at string) func(context.Context) ([]string, error) {
+	host, port, err := net.SplitHostPort(at)
 	if err != nil {
 		return func(context.Context) ([]string, error) { return nil, nil }
 	}

@@ -118,12 +118,13 @@ func (p *parts) addSolvers(mgr ctrl.Manager, clientset *kubernetes.Clientset, na
 		External: solver.External{
 			Client: dnsSolver, AmbientIssuers: p.options.AmbientIssuers, AmbientClusterIssuers: p.options.AmbientClusterIssuers,
 		},
-		Secrets:  p.secrets,
-		Reach:    namespaced,
-		Resolver: dns01.Resolver{Nameservers: p.options.DNS01Nameservers, Only: p.options.DNS01NameserversOnly},
-		Replicas: replicas(mgr.GetClient(), p.options),
-		API:      clientset.Discovery().RESTClient(),
-		Router:   p.routing, HTTPNameservers: p.options.HTTP01Nameservers, HTTPPort: p.options.HTTP01Port, Now: p.options.Now,
+		Secrets:     p.secrets,
+		Reach:       namespaced,
+		Resolver:    dns01.Resolver{Nameservers: p.options.DNS01Nameservers, Only: p.options.DNS01NameserversOnly},
+		Replicas:    replicas(mgr.GetClient(), p.options, p.options.HTTP01SolverAddress),
+		TLSReplicas: replicas(mgr.GetClient(), p.options, p.options.TLSALPN01SolverAddress),
+		API:         clientset.Discovery().RESTClient(),
+		Router:      p.routing, HTTPNameservers: p.options.HTTP01Nameservers, HTTPPort: p.options.HTTP01Port, TLSPort: p.options.TLSALPN01Port, Now: p.options.Now,
 	}
 	return nil
 }

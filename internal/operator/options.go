@@ -68,6 +68,10 @@ type Options struct {
 	HTTP01Nameservers    []string
 	// HTTP01Port is where names are asked over HTTP before the CA does: 80, but for specs.
 	HTTP01Port int
+	// TLSALPN01SolverAddress answers TLS-ALPN-01 challenges, behind the Service HTTP01SolverService.
+	TLSALPN01SolverAddress string
+	// TLSALPN01Port is where names are asked over TLS before the CA does: 443, but for specs.
+	TLSALPN01Port int
 	// DefaultIssuer signs for an Ingress with one of AutoAnnotations; nobody does if its name is empty.
 	DefaultIssuerName, DefaultIssuerKind, DefaultIssuerGroup string
 	AutoAnnotations                                          []string
@@ -102,23 +106,24 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Default gives the options of a start without flags.
 func Default() Options {
 	return Options{
-		APIGroup:              api.DefaultGroup,
-		OwnNamespace:          ownNamespace(),
-		MetricsAddress:        ":8080",
-		HealthAddress:         ":8081",
-		HTTP01SolverAddress:   ":8089",
-		HTTP01Solver:          string(v1.SolverShared),
-		HTTP01SolverRequests:  map[string]string{"cpu": "10m", "memory": "16Mi"},
-		HTTP01SolverLimits:    map[string]string{"cpu": "100m", "memory": "64Mi"},
-		CRLAddress:            ":8082",
-		ConcurrentReconciles:  8 * runtime.GOMAXPROCS(0),
-		CopiedPrefixes:        []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
-		AutoAnnotations:       []string{api.AnnotationTLSACME},
-		GatewayAPIEvery:       30 * time.Second,
-		RestartSpread:         5 * time.Minute,
-		LogFormat:             "json",
-		Now:                   time.Now,
-		AmbientClusterIssuers: true,
+		APIGroup:               api.DefaultGroup,
+		OwnNamespace:           ownNamespace(),
+		MetricsAddress:         ":8080",
+		HealthAddress:          ":8081",
+		HTTP01SolverAddress:    ":8089",
+		HTTP01Solver:           string(v1.SolverShared),
+		TLSALPN01SolverAddress: disabled,
+		HTTP01SolverRequests:   map[string]string{"cpu": "10m", "memory": "16Mi"},
+		HTTP01SolverLimits:     map[string]string{"cpu": "100m", "memory": "64Mi"},
+		CRLAddress:             ":8082",
+		ConcurrentReconciles:   8 * runtime.GOMAXPROCS(0),
+		CopiedPrefixes:         []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+		AutoAnnotations:        []string{api.AnnotationTLSACME},
+		GatewayAPIEvery:        30 * time.Second,
+		RestartSpread:          5 * time.Minute,
+		LogFormat:              "json",
+		Now:                    time.Now,
+		AmbientClusterIssuers:  true,
 	}
 }
 
@@ -175,6 +180,7 @@ func (o *Options) groups() []group {
 	acme.flags.BoolVar(&o.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", o.AmbientClusterIssuers, "let the DNS providers of ClusterIssuers do so")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")
+	acme.flags.StringVar(&o.TLSALPN01SolverAddress, "tls-alpn01-solver-bind-address", o.TLSALPN01SolverAddress, "address that answers TLS-ALPN-01 challenges; 0 for none. The Service of --http01-solver-service has the same port")
 	acme.flags.StringVar(&o.HTTP01Solver, "http01-solver", o.HTTP01Solver, "what answers HTTP-01 challenges whose solver does not say: Shared (the operator itself) or Pod (one for each order)")
 	acme.flags.StringVar(&o.HTTP01SolverImage, "http01-solver-image", o.HTTP01SolverImage, "image of the pods that answer HTTP-01 challenges (default: none, and there are no such pods)")
 	acme.flags.StringToStringVar(&o.HTTP01SolverRequests, "http01-solver-requests", o.HTTP01SolverRequests, "resources that are set aside for such a pod")
@@ -313,9 +319,15 @@ func (o *Options) routing(names api.Names) (routing.Settings, error) {
 	if settings.Limits, err = resources("http01-solver-limits", o.HTTP01SolverLimits); err != nil {
 		return settings, err
 	}
+	if settings.TLSPort, err = portOf("tls-alpn01-solver-bind-address", o.TLSALPN01SolverAddress); err != nil {
+		return settings, err
+	}
+	if settings.TLSPort != 0 {
+		settings.Service = o.HTTP01SolverService
+	}
 	_, port, err := net.SplitHostPort(o.HTTP01SolverAddress)
 	if err != nil {
-		// Nothing answers here, so that nothing can lead here.
+		// Nothing answers over HTTP here, so that nothing can lead here.
 		return settings, nil //nolint:nilerr // 0 stands for no address
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
@@ -324,6 +336,22 @@ func (o *Options) routing(names api.Names) (routing.Settings, error) {
 	}
 	settings.Service, settings.Port = o.HTTP01SolverService, int32(number)
 	return settings, nil
+}
+
+// portOf is the port of an address that a flag gives, 0 if the address is 0.
+func portOf(flag, address string) (int32, error) {
+	if address == disabled {
+		return 0, nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, fmt.Errorf("--%s %q: write host:port, or 0 for none", flag, address)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("--%s %q: write host:port with a number for the port", flag, address)
+	}
+	return int32(number), nil
 }
 
 func resources(flag string, from map[string]string) (corev1.ResourceList, error) {

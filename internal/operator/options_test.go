@@ -78,13 +78,17 @@ func TestRestartOptions(t *testing.T) {
 func TestSolverOptions(t *testing.T) {
 	for arguments, want := range map[string]string{
 		"": "",
-		"--http01-solver=Pod --http01-solver-image=solver:1":            "",
-		"--http01-solver=Pod":                                           "--http01-solver=Pod needs --http01-solver-image",
-		"--http01-solver=Daemon":                                        `--http01-solver "Daemon" is unknown: write Shared or Pod`,
-		"--http01-solver-requests=cpu=lots":                             "--http01-solver-requests cpu=lots: write quantities of Kubernetes, such as cpu=10m,memory=16Mi",
-		"--http01-nameservers=9.9.9.9":                                  `--http01-nameservers "9.9.9.9": write host:port, such as 9.9.9.9:53`,
-		"--http01-solver-service=solver --http01-solver-bind-address=0": "",
-		"--http01-solver-bind-address=:http":                            `--http01-solver-bind-address ":http": write host:port with a number for the port`,
+		"--http01-solver=Pod --http01-solver-image=solver:1":                    "",
+		"--http01-solver=Pod":                                                   "--http01-solver=Pod needs --http01-solver-image",
+		"--http01-solver=Daemon":                                                `--http01-solver "Daemon" is unknown: write Shared or Pod`,
+		"--http01-solver-requests=cpu=lots":                                     "--http01-solver-requests cpu=lots: write quantities of Kubernetes, such as cpu=10m,memory=16Mi",
+		"--http01-nameservers=9.9.9.9":                                          `--http01-nameservers "9.9.9.9": write host:port, such as 9.9.9.9:53`,
+		"--http01-solver-service=solver --http01-solver-bind-address=0":         "",
+		"--tls-alpn01-solver-bind-address=:8443 --http01-solver-bind-address=0": "",
+		"--tls-alpn01-solver-bind-address=0":                                    "",
+		"--tls-alpn01-solver-bind-address=8443":                                 `--tls-alpn01-solver-bind-address "8443": write host:port, or 0 for none`,
+		"--tls-alpn01-solver-bind-address=:https":                               `--tls-alpn01-solver-bind-address ":https": write host:port with a number for the port`,
+		"--http01-solver-bind-address=:http":                                    `--http01-solver-bind-address ":http": write host:port with a number for the port`,
 	} {
 		_, err := Parse(strings.Fields(arguments), io.Discard)
 		if got := message(err); got != want {

@@ -1,6 +1,7 @@
 package orderflow
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func Choose(solvers []v1.ACMESolver, name string, labels map[string]string, offe
 		if offered != nil && !slices.Contains(offered, TypeOf(solver)) {
 			continue
 		}
-		if strings.HasPrefix(name, "*.") && solver.HTTP01 != nil {
+		if !proves(solver, name) {
 			continue
 		}
 		fit, ok := fits(solver.Selector, name, labels)
@@ -30,11 +31,23 @@ func Choose(solvers []v1.ACMESolver, name string, labels map[string]string, offe
 	return best
 }
 
+// proves says whether a solver's type of challenge is for a kind of name: wildcards are proved over DNS only (RFC 8555
+// section 7.1.3, RFC 8737 section 3). RFC 8738 allows addresses over TLS, which no TLSRoute can lead.
+func proves(solver *v1.ACMESolver, name string) bool {
+	if strings.HasPrefix(name, "*.") {
+		return solver.HTTP01 == nil && solver.TLSALPN01 == nil
+	}
+	_, err := netip.ParseAddr(name)
+	return err != nil || solver.TLSALPN01 == nil
+}
+
 // TypeOf is the type of challenge that a solver answers.
 func TypeOf(solver *v1.ACMESolver) acmev1.ChallengeType {
 	switch {
 	case solver.DNSPersist01 != nil:
 		return acmev1.DNSPersist01
+	case solver.TLSALPN01 != nil:
+		return acmev1.TLSALPN01
 	case solver.DNS01 == nil:
 		return acmev1.HTTP01
 	case solver.DNS01.Challenge == v1.DNSAccount01:

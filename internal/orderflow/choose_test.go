@@ -12,6 +12,10 @@ func http01(selector *v1.SolverSelector) v1.ACMESolver {
 	return v1.ACMESolver{HTTP01: &v1.HTTP01Solver{}, Selector: selector}
 }
 
+func tlsALPN01(selector *v1.SolverSelector) v1.ACMESolver {
+	return v1.ACMESolver{TLSALPN01: &v1.TLSALPN01Solver{}, Selector: selector}
+}
+
 func dns01(selector *v1.SolverSelector) v1.ACMESolver {
 	return v1.ACMESolver{DNS01: &v1.DNS01Solver{}, Selector: selector}
 }
@@ -42,6 +46,10 @@ func TestChoose(t *testing.T) {
 		"only what is offered":            {[]v1.ACMESolver{http01(nil), dns01(nil)}, "a.test", []acmev1.ChallengeType{acmev1.DNS01}, 1},
 		"nothing is offered":              {[]v1.ACMESolver{http01(nil)}, "a.test", []acmev1.ChallengeType{}, -1},
 		"a wildcard by DNS only":          {[]v1.ACMESolver{http01(nil), dns01(nil)}, "*.a.test", nil, 1},
+		"TLS for a name":                  {[]v1.ACMESolver{tlsALPN01(nil), http01(nil)}, "a.test", []acmev1.ChallengeType{acmev1.HTTP01, acmev1.TLSALPN01}, 0},
+		"TLS only where it is offered":    {[]v1.ACMESolver{tlsALPN01(nil), http01(nil)}, "a.test", []acmev1.ChallengeType{acmev1.HTTP01}, 1},
+		"no wildcard over TLS":            {[]v1.ACMESolver{tlsALPN01(nil)}, "*.a.test", nil, -1},
+		"no address over TLS":             {[]v1.ACMESolver{tlsALPN01(nil), http01(nil)}, "192.0.2.1", nil, 1},
 		"a wildcard in its zone":          {[]v1.ACMESolver{dns01(nil), dns01(byZone("a.test"))}, "*.a.test", nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -341,6 +341,8 @@ func placeOf(authorization *acmev1.Authorization, challenge *acme.Challenge) str
 	switch chosen.Type {
 	case acmev1.DNS01, acmev1.DNSAccount01, acmev1.DNSPersist01:
 		return strings.TrimSuffix(chosen.RecordName, ".")
+	case acmev1.TLSALPN01:
+		return authorization.Identifier + ":443"
 	case acmev1.HTTP01:
 		path, err := acme.HTTP01Path(chosen.Token)
 		if err != nil {

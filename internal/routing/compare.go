@@ -8,6 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 )
 
 // compare plans the way from what there is to what there should be. Pods never change: a new challenge is another order's.
@@ -47,6 +48,9 @@ func (s State) existing() []Object {
 	for _, route := range s.HTTPRoutes {
 		result = append(result, route)
 	}
+	for _, route := range s.TLSRoutes {
+		result = append(result, route)
+	}
 	return append(result, s.Others...)
 }
 
@@ -60,38 +64,57 @@ func isSpent(object Object) bool {
 	return ok && pod.Status.Phase == corev1.PodFailed && pod.DeletionTimestamp == nil
 }
 
+// isFixed says whether an object never changes once it is made.
+func isFixed(object Object) bool {
+	switch object.(type) {
+	case *corev1.Service, *corev1.Pod:
+		return true
+	default:
+		return false
+	}
+}
+
 // adjusted is an object with what is wanted of it, nil if it has that already. What the API server or others added
 // stays.
 func adjusted(have, want Object) Object {
 	result, ok := have.DeepCopyObject().(Object)
-	if !ok {
+	if !ok || isFixed(want) {
 		return nil
 	}
 	result.SetLabels(merged(have.GetLabels(), want.GetLabels()))
 	result.SetAnnotations(merged(have.GetAnnotations(), want.GetAnnotations()))
+	adjustSpec(result, want)
+	if equality.Semantic.DeepEqual(have, result) {
+		return nil
+	}
+	return result
+}
+
+// adjustSpec sets what is wanted in the spec of an object of the same kind.
+func adjustSpec(result, want Object) {
 	switch want := want.(type) {
 	case *networkingv1.Ingress:
-		have, ok := result.(*networkingv1.Ingress)
-		if !ok {
-			return nil
-		}
-		have.Spec.Rules = want.Spec.Rules
-		if want.Spec.IngressClassName != nil {
-			have.Spec.IngressClassName = want.Spec.IngressClassName
+		if have, ok := result.(*networkingv1.Ingress); ok {
+			have.Spec.Rules = want.Spec.Rules
+			if want.Spec.IngressClassName != nil {
+				have.Spec.IngressClassName = want.Spec.IngressClassName
+			}
 		}
 	case *gatewayv1.HTTPRoute:
 		if have, ok := result.(*gatewayv1.HTTPRoute); ok {
 			have.Spec.ParentRefs, have.Spec.Hostnames, have.Spec.Rules = want.Spec.ParentRefs, want.Spec.Hostnames, want.Spec.Rules
 		}
+	case *gatewayv1.TLSRoute:
+		if have, ok := result.(*gatewayv1.TLSRoute); ok {
+			have.Spec.ParentRefs, have.Spec.Hostnames, have.Spec.Rules = want.Spec.ParentRefs, want.Spec.Hostnames, want.Spec.Rules
+		}
+	case *gatewayv1beta1.ReferenceGrant:
+		if have, ok := result.(*gatewayv1beta1.ReferenceGrant); ok {
+			have.Spec = want.Spec
+		}
 	case *discoveryv1.EndpointSlice:
 		if have, ok := result.(*discoveryv1.EndpointSlice); ok {
 			have.Endpoints, have.Ports = want.Endpoints, want.Ports
 		}
-	case *corev1.Service, *corev1.Pod:
-		return nil
 	}
-	if equality.Semantic.DeepEqual(have, result) {
-		return nil
-	}
-	return result
 }

@@ -63,11 +63,11 @@ func GatewayAddresses(gateway *gatewayv1.Gateway) []string {
 	return addresses
 }
 
-// Refusal says why the parents of an HTTPRoute do not carry it, in their controllers' words; it is empty as long as one
-// of them does, or none has said anything.
-func Refusal(route *gatewayv1.HTTPRoute) string {
+// Refusal says why the parents of a route do not carry it, in their controllers' words; it is empty as long as one of
+// them does, or none has said anything.
+func Refusal(status gatewayv1.RouteStatus) string {
 	var refusals []string
-	for _, parent := range route.Status.Parents {
+	for _, parent := range status.Parents {
 		refusal := ""
 		for _, condition := range parent.Conditions {
 			wanted := condition.Type == string(gatewayv1.RouteConditionAccepted) || condition.Type == string(gatewayv1.RouteConditionResolvedRefs)
@@ -94,14 +94,40 @@ func parentText(parent gatewayv1.ParentReference) string {
 // ListenerProblem says why a Gateway cannot answer a CA at a host: the CA asks in plain HTTP at port 80. section and
 // port narrow the listeners down as a parent reference does. It is empty if one can.
 func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
+	return listenerProblem(gateway, parent, host, "speaks plain HTTP", func(listener *gatewayv1.Listener) string {
+		if listener.Protocol != gatewayv1.HTTPProtocolType {
+			return fmt.Sprintf("speaks %s", listener.Protocol)
+		}
+		return ""
+	})
+}
+
+// TLSListenerProblem is ListenerProblem for TLS-ALPN-01: the CA asks by TLS at port 443, which the Gateway must not
+// answer itself.
+func TLSListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
+	return listenerProblem(gateway, parent, host, "passes TLS through (protocol TLS, mode Passthrough)", func(listener *gatewayv1.Listener) string {
+		if listener.Protocol != gatewayv1.TLSProtocolType {
+			return fmt.Sprintf("speaks %s", listener.Protocol)
+		}
+		if listener.TLS == nil || deref(listener.TLS.Mode, gatewayv1.TLSModeTerminate) != gatewayv1.TLSModePassthrough {
+			return "terminates TLS"
+		}
+		return ""
+	})
+}
+
+// listenerProblem looks for a listener for a host in which nothing is unfit.
+func listenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host, wanted string, unfit func(*gatewayv1.Listener) string) string {
 	var seen []string
-	for _, listener := range gateway.Spec.Listeners {
+	for i := range gateway.Spec.Listeners {
+		listener := &gateway.Spec.Listeners[i]
 		if parent.SectionName != nil && *parent.SectionName != listener.Name || parent.Port != nil && *parent.Port != listener.Port {
 			continue
 		}
+		problem := unfit(listener)
 		switch {
-		case listener.Protocol != gatewayv1.HTTPProtocolType:
-			seen = append(seen, fmt.Sprintf("%q speaks %s", listener.Name, listener.Protocol))
+		case problem != "":
+			seen = append(seen, fmt.Sprintf("%q %s", listener.Name, problem))
 		case !admits(listener.Hostname, host):
 			seen = append(seen, fmt.Sprintf("%q is for %s", listener.Name, *listener.Hostname))
 		default:
@@ -111,7 +137,7 @@ func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReferenc
 	if len(seen) == 0 {
 		return fmt.Sprintf("Gateway %q has no listener that the solver's parentRefs mean", gateway.Name)
 	}
-	return fmt.Sprintf("Gateway %q has no listener that speaks plain HTTP for %s: %s", gateway.Name, host, strings.Join(seen, ", "))
+	return fmt.Sprintf("Gateway %q has no listener that %s for %s: %s", gateway.Name, wanted, host, strings.Join(seen, ", "))
 }
 
 // admits says whether a listener's host name covers a host.

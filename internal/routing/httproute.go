@@ -63,16 +63,18 @@ func (s State) podHTTPRoute(name string, answers []Answer) Object {
 	return result
 }
 
-// grant lets the HTTPRoutes of the namespace lead to the operator's Service, and to nothing else. A grant holds 16
+// grant lets the HTTPRoutes and TLSRoutes of the namespace lead to the operator's Service, and to nothing else. A grant holds 16
 // namespaces, so that each namespace has one of its own.
 func (s State) grant() Object {
 	result := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Name: GrantName(s.Namespace), Namespace: s.OwnNamespace}}
 	s.ours(&result.ObjectMeta)
 	result.Annotations = map[string]string{s.Names.Annotation.ACME.ChallengeNamespace: s.Namespace}
-	result.Spec.From = []gatewayv1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "HTTPRoute", Namespace: gatewayv1.Namespace(s.Namespace)}}
+	for _, kind := range []gatewayv1.Kind{"HTTPRoute", "TLSRoute"} {
+		result.Spec.From = append(result.Spec.From, gatewayv1.ReferenceGrantFrom{Group: gatewayv1.GroupName, Kind: kind, Namespace: gatewayv1.Namespace(s.Namespace)})
+	}
 	result.Spec.To = []gatewayv1.ReferenceGrantTo{{Kind: "Service", Name: new(gatewayv1.ObjectName(s.Service))}}
 	return result
 }
 
-// GrantName is the name of the ReferenceGrant for the HTTPRoutes of a namespace.
+// GrantName is the name of the ReferenceGrant for the routes of a namespace.
 func GrantName(namespace string) string { return sharedName + "-" + digest(namespace) }

@@ -29,10 +29,11 @@ type State struct {
 	Namespace string
 	// Orders are those of the namespace.
 	Orders []*acmev1.Order
-	// Ingresses are all of the namespace; HTTPRoutes and Others (Services, EndpointSlices, Pods and the ReferenceGrant)
+	// Ingresses are all of the namespace; HTTPRoutes, TLSRoutes and Others (Services, EndpointSlices, Pods and the ReferenceGrant)
 	// are ours only.
 	Ingresses  []*networkingv1.Ingress
 	HTTPRoutes []*gatewayv1.HTTPRoute
+	TLSRoutes  []*gatewayv1.TLSRoute
 	Others     []Object
 	// Replicas are the addresses of the operator's own pods that are ready.
 	Replicas []string
@@ -75,8 +76,11 @@ func Decide(s State) Plan {
 	return plan
 }
 
-// sharesRoute says whether an answer is given by the operator behind a route of ours that others may use too.
-func (a Answer) sharesRoute() bool { return a.Mode == v1.SolverShared && !a.Way.Edits() }
+// sharesRoute says whether an answer is given by the operator behind a route of ours that others may use too, now and
+// for a while after.
+func (a Answer) sharesRoute() bool {
+	return a.Mode == v1.SolverShared && !a.Way.Edits() && a.Way.TLS == nil
+}
 
 func memoryKey(wayKey, host string) string { return wayKey + "/" + host }
 
@@ -153,7 +157,7 @@ func (s State) isOurs(object Object) bool {
 }
 
 // shared are the routes that lead to the operator, and what they need: a Service in the namespace for Ingresses, a
-// grant in the operator's namespace for HTTPRoutes.
+// grant in the operator's namespace for HTTPRoutes and TLSRoutes.
 func (s State) shared(answers []Answer, needed Memory) []Object {
 	routes := s.kept(answers, needed)
 	for _, way := range s.waysOf(answers) {
@@ -166,6 +170,7 @@ func (s State) shared(answers []Answer, needed Memory) []Object {
 			}
 		}
 	}
+	routes = append(routes, s.tlsRoutes(answers)...)
 	if s.Namespace == s.OwnNamespace {
 		return routes
 	}

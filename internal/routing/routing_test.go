@@ -33,7 +33,7 @@ const wellKnown = "/.well-known/acme-challenge"
 func state(orders ...*acmev1.Order) routing.State {
 	return routing.State{
 		Settings: routing.Settings{
-			Names: names, Default: v1.SolverShared, OwnNamespace: "certwright", Service: "solver", Port: 8089, Image: "solver:1",
+			Names: names, Default: v1.SolverShared, OwnNamespace: "certwright", Service: "solver", Port: 8089, TLSPort: 8443, Image: "solver:1",
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")},
 		},
 		Now: now, Namespace: "shop", Orders: orders, Replicas: []string{"10.0.0.2", "10.0.0.1", "fd00::1"}, Needed: routing.Memory{},
@@ -79,13 +79,16 @@ func after(s routing.State, plan routing.Plan) routing.State {
 	for _, object := range append(append([]routing.Object{}, plan.Update...), plan.Delete...) {
 		gone[fmt.Sprintf("%T/%s", object, object.GetName())] = true
 	}
-	ingresses, routes, others := s.Ingresses, s.HTTPRoutes, s.Others
-	s.Ingresses, s.HTTPRoutes, s.Others = nil, nil, nil
+	ingresses, routes, tlsRoutes, others := s.Ingresses, s.HTTPRoutes, s.TLSRoutes, s.Others
+	s.Ingresses, s.HTTPRoutes, s.TLSRoutes, s.Others = nil, nil, nil, nil
 	var all []routing.Object
 	for _, object := range ingresses {
 		all = append(all, object)
 	}
 	for _, object := range routes {
+		all = append(all, object)
+	}
+	for _, object := range tlsRoutes {
 		all = append(all, object)
 	}
 	all = append(all, others...)
@@ -101,6 +104,8 @@ func after(s routing.State, plan routing.Plan) routing.State {
 			s.Ingresses = append(s.Ingresses, object)
 		case *gatewayv1.HTTPRoute:
 			s.HTTPRoutes = append(s.HTTPRoutes, object)
+		case *gatewayv1.TLSRoute:
+			s.TLSRoutes = append(s.TLSRoutes, object)
 		default:
 			s.Others = append(s.Others, object)
 		}
@@ -567,7 +572,7 @@ func TestRefusal(t *testing.T) {
 	} {
 		route := &gatewayv1.HTTPRoute{}
 		route.Status.Parents = test.parents
-		if got := routing.Refusal(route); got != test.want {
+		if got := routing.Refusal(route.Status.RouteStatus); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

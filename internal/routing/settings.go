@@ -26,9 +26,11 @@ type Settings struct {
 	// Default is what answers where a solver does not say.
 	Default v1.SolverMode
 	// OwnNamespace and Service are the operator's own, and Port is where it answers, at the Service and at the pods alike.
-	// Without a Service nothing can be Shared.
+	// Without a Service nothing can be Shared, and without a port no HTTP-01 answer.
 	OwnNamespace, Service string
 	Port                  int32
+	// TLSPort is where the operator answers TLS-ALPN-01 challenges, at the Service and at the pods alike; 0 if it does not.
+	TLSPort int32
 	// Image is the image of solver pods; without one there are none.
 	Image string
 	// Requests and Limits are the resources of a solver pod.
@@ -44,6 +46,8 @@ const (
 	perRoute = 16
 	// sharedName is the Service in a namespace that leads to the operator.
 	sharedName = "certwright-http01"
+	// tlsName is before the names of TLSRoutes.
+	tlsName = "certwright-tlsalpn01"
 	// podPrefix is before what belongs to the pod of one order.
 	podPrefix = "http01-"
 	// PodPort is where a solver pod answers.

@@ -17,18 +17,21 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
-// Way is how a CA's request finds its answer: through an Ingress or through an HTTPRoute. Exactly one of the two is
-// set.
+// Way is how a CA's request finds its answer: through an Ingress, an HTTPRoute or, for TLS-ALPN-01, a TLSRoute. Exactly
+// one of them is set.
 type Way struct {
 	Ingress *v1.HTTP01Ingress
 	Gateway *v1.HTTP01GatewayHTTPRoute
+	TLS     *v1.TLSALPN01GatewayTLSRoute
 }
 
 // WayOf is the way of a solver, with what the Order's annotations override. It fails if these contradict each other.
 func WayOf(names api.Names, order *acmev1.Order, solver *v1.ACMESolver) (Way, error) {
 	switch {
+	case solver != nil && solver.TLSALPN01 != nil:
+		return tlsWay(solver.TLSALPN01)
 	case solver == nil || solver.HTTP01 == nil:
-		return Way{}, fmt.Errorf("the solver is not of type http01")
+		return Way{}, fmt.Errorf("the solver is of neither type http01 nor tlsALPN01")
 	case solver.HTTP01.Ingress != nil:
 		ingress, err := overridden(names, order, solver.HTTP01.Ingress)
 		return Way{Ingress: ingress}, err
@@ -38,6 +41,13 @@ func WayOf(names api.Names, order *acmev1.Order, solver *v1.ACMESolver) (Way, er
 	default:
 		return Way{}, fmt.Errorf("the http01 solver has neither ingress nor gatewayHTTPRoute")
 	}
+}
+
+func tlsWay(solver *v1.TLSALPN01Solver) (Way, error) {
+	if solver.GatewayTLSRoute == nil || len(solver.GatewayTLSRoute.ParentRefs) == 0 {
+		return Way{}, fmt.Errorf("the solver's TLSRoute has nothing to attach to: set parentRefs in gatewayTLSRoute")
+	}
+	return Way{TLS: solver.GatewayTLSRoute}, nil
 }
 
 func overridden(names api.Names, order *acmev1.Order, ingress *v1.HTTP01Ingress) (*v1.HTTP01Ingress, error) {
@@ -106,8 +116,14 @@ func parentKind(parent v1.ParentReference) string { return deref(parent.Kind, "G
 
 // ParentRefs are the parents of the way, in the types of the Gateway API.
 func (w Way) ParentRefs() []gatewayv1.ParentReference {
+	var parents []v1.ParentReference
+	if w.TLS != nil {
+		parents = w.TLS.ParentRefs
+	} else {
+		parents = w.Gateway.ParentRefs
+	}
 	var result []gatewayv1.ParentReference
-	for _, parent := range w.Gateway.ParentRefs {
+	for _, parent := range parents {
 		result = append(result, gatewayv1.ParentReference{
 			Group: new(gatewayv1.Group(deref(parent.Group, gatewayv1.GroupName))), Kind: new(gatewayv1.Kind(parentKind(parent))),
 			Namespace: converted[gatewayv1.Namespace](parent.Namespace), Name: gatewayv1.ObjectName(parent.Name),
@@ -129,13 +145,14 @@ func (w Way) Edits() bool { return w.Ingress != nil && w.Ingress.Name != "" }
 
 // Key is the same for ways that can share an object, and short enough for a label.
 func (w Way) Key() string {
-	var same any
-	if w.Ingress != nil {
-		same = []any{"Ingress", w.Ingress.Class, w.Ingress.IngressClassName, w.Ingress.IngressTemplate}
-	} else {
-		same = []any{"HTTPRoute", w.Gateway.ParentRefs, w.Gateway.Labels}
+	switch {
+	case w.Ingress != nil:
+		return digest([]any{"Ingress", w.Ingress.Class, w.Ingress.IngressClassName, w.Ingress.IngressTemplate})
+	case w.TLS != nil:
+		return digest([]any{"TLSRoute", w.TLS.ParentRefs, w.TLS.Labels})
+	default:
+		return digest([]any{"HTTPRoute", w.Gateway.ParentRefs, w.Gateway.Labels})
 	}
-	return digest(same)
 }
 
 // digest is a short hash of what a value looks like in JSON, which sorts the keys of maps.
@@ -150,6 +167,9 @@ func digest(value any) string {
 
 // Mode says what answers for a solver, where the operator's own setting is preset.
 func Mode(solver *v1.ACMESolver, preset v1.SolverMode) v1.SolverMode {
+	if solver != nil && solver.TLSALPN01 != nil {
+		return v1.SolverShared
+	}
 	if solver == nil || solver.HTTP01 == nil {
 		return ""
 	}
@@ -165,7 +185,7 @@ func Mode(solver *v1.ACMESolver, preset v1.SolverMode) v1.SolverMode {
 	return cmp.Or(chosen, preset)
 }
 
-// Answer is one HTTP-01 challenge that needs a route.
+// Answer is one HTTP-01 or TLS-ALPN-01 challenge that needs a route.
 type Answer struct {
 	Order *acmev1.Order
 	// Host is the name or the address in the request.
@@ -184,6 +204,19 @@ func (a Answer) routeHost() string {
 	return strings.ToLower(a.Host)
 }
 
+// isRouted says whether the challenge of an authorization wants a route. One over TLS does not any more once the CA has
+// validated it: its route takes all connections for the host.
+func isRouted(authorization *acmev1.Authorization) bool {
+	switch authorization.Challenge.Type {
+	case acmev1.HTTP01:
+		return true
+	case acmev1.TLSALPN01:
+		return authorization.State != acmev1.Valid
+	default:
+		return false
+	}
+}
+
 // Answers are the challenges of an Order that need a route now: chosen, not over, and of an Order that is at work.
 // One whose way contradicts itself is left out; the order controller tells of it.
 func Answers(names api.Names, order *acmev1.Order) []Answer {
@@ -194,7 +227,7 @@ func Answers(names api.Names, order *acmev1.Order) []Answer {
 	for i := range order.Status.Authorizations {
 		authorization := &order.Status.Authorizations[i]
 		challenge := authorization.Challenge
-		if challenge == nil || challenge.Type != acmev1.HTTP01 || challenge.AnsweredBy == "" || challenge.KeyAuthorization == "" {
+		if challenge == nil || !isRouted(authorization) || challenge.AnsweredBy == "" || challenge.KeyAuthorization == "" {
 			continue
 		}
 		way, err := WayOf(names, order, challenge.Solver)

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +10,14 @@ import (
 	"strconv"
 	"time"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/http01"
+	"github.com/certwright/certwright/internal/solver/tlsalpn01"
 )
 
-// Router knows the routes that lead to the answers of HTTP-01 challenges.
+// Router knows the routes that lead to the answers of HTTP-01 and TLS-ALPN-01 challenges.
 type Router interface {
 	// Servers are the addresses (host:port) of what answers in the operator's stead, none if it answers itself.
 	Servers(ctx context.Context, challenge Challenge) ([]string, error)
@@ -31,8 +34,8 @@ type Route struct {
 }
 
 const (
-	// publicPort is where a CA asks (RFC 8555 section 8.3).
-	publicPort = 80
+	// publicPort is where a CA asks over HTTP (RFC 8555 section 8.3), and publicTLSPort over TLS (RFC 8737 section 3).
+	publicPort, publicTLSPort = 80, 443
 	// routeTimeout bounds a question through a route.
 	routeTimeout = 5 * time.Second
 	// publicGrace is how long the public name is given to answer once the route does: after that the CA is asked, which
@@ -94,10 +97,7 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	var last error
 	for _, address := range route.Addresses {
 		dialer := s.dialer(reach.Policy{Allowed: append(s.Reach.Allowed, privateNetworks...)})
-		last = http01.CheckRoute(ctx, dialer, http01.Request{
-			Address: net.JoinHostPort(address, strconv.Itoa(s.port())), Host: challenge.Identifier,
-			Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
-		})
+		last = s.ask(ctx, dialer, address, challenge)
 		if last == nil {
 			return nil
 		}
@@ -109,17 +109,46 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 
 // askPublic asks at the name.
 func (s *Solvers) askPublic(ctx context.Context, challenge Challenge) error {
-	return http01.CheckRoute(ctx, s.dialer(s.reach(challenge)), http01.Request{
-		Address: net.JoinHostPort(challenge.Identifier, strconv.Itoa(s.port())), Host: challenge.Identifier,
+	return s.ask(ctx, s.dialer(s.reach(challenge)), challenge.Identifier, challenge)
+}
+
+// ask asks at an address or a name, at the port where the CA asks, as the CA does.
+func (s *Solvers) ask(ctx context.Context, dialer *net.Dialer, at string, challenge Challenge) error {
+	if challenge.Progress.Type == acmev1.TLSALPN01 {
+		return tlsalpn01.Check(ctx, dialer, tlsalpn01.Request{
+			Address: net.JoinHostPort(at, strconv.Itoa(cmp.Or(s.TLSPort, publicTLSPort))),
+			Name:    challenge.Identifier, Want: challenge.Progress.KeyAuthorization,
+		})
+	}
+	return http01.CheckRoute(ctx, dialer, http01.Request{
+		Address: net.JoinHostPort(at, strconv.Itoa(cmp.Or(s.HTTPPort, publicPort))), Host: challenge.Identifier,
 		Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
 	})
 }
 
-func (s *Solvers) port() int {
-	if s.HTTPPort != 0 {
-		return s.HTTPPort
+// askReplica asks one that answers at its own address (host:port).
+func askReplica(ctx context.Context, address string, challenge Challenge) error {
+	if challenge.Progress.Type == acmev1.TLSALPN01 {
+		return tlsalpn01.Check(ctx, &net.Dialer{}, tlsalpn01.Request{
+			Address: address, Name: challenge.Identifier, Want: challenge.Progress.KeyAuthorization,
+		})
 	}
-	return publicPort
+	return http01.Check(ctx, address, challenge.Identifier, challenge.Progress.Token, challenge.Progress.KeyAuthorization)
+}
+
+// replicas gives everything that answers challenges of this type.
+func (s *Solvers) replicas(challenge Challenge) func(context.Context) ([]string, error) {
+	if challenge.Progress.Type == acmev1.TLSALPN01 {
+		return s.TLSReplicas
+	}
+	return s.Replicas
+}
+
+func nobodyAnswers(challenge Challenge) string {
+	if challenge.Progress.Type == acmev1.TLSALPN01 {
+		return "no replica answers TLS-ALPN-01 challenges: see --tls-alpn01-solver-bind-address"
+	}
+	return "no replica answers HTTP-01 challenges: see --http01-solver-bind-address"
 }
 
 // privateNetworks are where ingress controllers and gateways are reached from inside, beside public addresses. Their
@@ -155,14 +184,14 @@ func (s *Solvers) dialer(policy reach.Policy) *net.Dialer {
 // checkServers asks what answers at its own address.
 func (s *Solvers) checkServers(ctx context.Context, challenge Challenge) error {
 	if s.Router == nil || challenge.Progress.AnsweredBy == "" {
-		return s.checkReplicas(ctx, challenge, s.Replicas)
+		return s.checkReplicas(ctx, challenge, s.replicas(challenge))
 	}
 	servers, err := s.Router.Servers(ctx, challenge)
 	if err != nil {
 		return &RouteError{Message: err.Error(), Err: err}
 	}
 	if len(servers) == 0 {
-		return s.checkReplicas(ctx, challenge, s.Replicas)
+		return s.checkReplicas(ctx, challenge, s.replicas(challenge))
 	}
 	return s.checkReplicas(ctx, challenge, func(context.Context) ([]string, error) { return servers, nil })
 }

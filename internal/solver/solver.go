@@ -27,7 +27,6 @@ import (
 	"github.com/certwright/certwright/internal/solver/dns01/acmedns"
 	"github.com/certwright/certwright/internal/solver/dns01/rfc2136"
 	"github.com/certwright/certwright/internal/solver/dns01/webhook"
-	"github.com/certwright/certwright/internal/solver/http01"
 )
 
 // Challenge is one answer to give.
@@ -65,18 +64,22 @@ type Solvers struct {
 	External External
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
-	// Router knows the routes that lead to HTTP-01 answers, nil if none are made.
+	// TLSReplicas gives those of everything that answers TLS-ALPN-01 challenges.
+	TLSReplicas func(ctx context.Context) ([]string, error)
+	// Router knows the routes that lead to these answers, nil if none are made.
 	Router Router
 	// HTTPNameservers are the resolvers (host:port) for the names that are asked as a CA would; those of the system if
 	// there are none.
 	HTTPNameservers []string
 	// HTTPPort is where names are asked over HTTP, 80 if it is zero.
 	HTTPPort int
+	// TLSPort is where names are asked over TLS, 443 if it is zero.
+	TLSPort int
 	// Now is the clock.
 	Now func() time.Time
 }
 
-// Present puts an answer in place. Over HTTP there is nothing to do: every replica answers from its
+// Present puts an answer in place. Over HTTP and TLS there is nothing to do: every replica answers from its
 // cache of Orders.
 func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 	if !challenge.Progress.Type.IsWritten() {
@@ -117,7 +120,7 @@ func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all fu
 		return fmt.Errorf("finding the replicas that answer: %w", err)
 	}
 	if len(replicas) == 0 {
-		return errors.New("no replica answers HTTP-01 challenges: see --http01-solver-bind-address")
+		return errors.New(nobodyAnswers(challenge))
 	}
 	ctx, cancel := context.WithTimeout(ctx, replicaTimeout)
 	defer cancel()
@@ -125,7 +128,7 @@ func (s *Solvers) checkReplicas(ctx context.Context, challenge Challenge, all fu
 	var asked sync.WaitGroup
 	for i, replica := range replicas {
 		asked.Go(func() {
-			answers[i] = http01.Check(ctx, replica, challenge.Identifier, challenge.Progress.Token, challenge.Progress.KeyAuthorization)
+			answers[i] = askReplica(ctx, replica, challenge)
 		})
 	}
 	asked.Wait()

@@ -27,6 +27,10 @@ func ingress(members string) string { return solver(`http01: {ingress: {` + memb
 
 func dns01(members string) string { return solver(`dns01: {` + members + `}`) }
 
+func tlsRoute(members string) string {
+	return solver(`tlsALPN01: {gatewayTLSRoute: {` + members + `}}`)
+}
+
 func vault(members string) string {
 	return `spec: {vault: {server: "https://vault.example", path: pki/sign/web, auth: {tokenSecretRef: {name: a}}, ` + members + `}}`
 }
@@ -117,6 +121,22 @@ var issuerRules = []rule{
 		name: "answers by a lasting record alone", field: "spec.acme.solvers[]", message: "a solver answers in exactly one way",
 		accepted: solver(`dnsPersist01: {}`),
 		refused:  solver(`dnsPersist01: {}, dns01: {` + acmeDNS + `}`),
+	}, {
+		name: "answers over TLS alone", field: "spec.acme.solvers[]", message: "a solver answers in exactly one way",
+		accepted: tlsRoute(`parentRefs: [{name: public}], labels: {team: web}`),
+		refused:  solver(`tlsALPN01: {gatewayTLSRoute: {parentRefs: [{name: public}]}}, http01: {ingress: {}}`),
+	}, {
+		name: "routes TLS through something", field: "spec.acme.solvers[].tlsALPN01.gatewayTLSRoute", message: "Required value",
+		accepted: tlsRoute(`parentRefs: [{name: public}]`),
+		refused:  solver(`tlsALPN01: {}`),
+	}, {
+		name: "wants a Gateway for TLS", field: "spec.acme.solvers[].tlsALPN01.gatewayTLSRoute.parentRefs", message: "should have at least 1 items",
+		accepted: tlsRoute(`parentRefs: [{name: public}]`),
+		refused:  tlsRoute(`parentRefs: []`),
+	}, {
+		name: "limits the Gateways for TLS", field: "spec.acme.solvers[].tlsALPN01.gatewayTLSRoute.parentRefs", message: "must have at most 32 items",
+		accepted: tlsRoute(`parentRefs: [` + repeat(`{name: public},`, 32) + `]`),
+		refused:  tlsRoute(`parentRefs: [` + repeat(`{name: public},`, 33) + `]`),
 	}, {
 		name: "knows two types of challenges for records", field: "spec.acme.solvers[].dns01.challenge", message: "supported values",
 		accepted: dns01(`challenge: dns-account-01, ` + acmeDNS),

@@ -91,6 +91,7 @@ var _ = Describe("the Deployment", func() {
 		}
 		Expect(ports).To(Equal(map[string]string{
 			"metrics": served.MetricsAddress, "health": served.HealthAddress, "solver": served.HTTP01SolverAddress, "crl": served.CRLAddress,
+			"tls-alpn": optionsOf(objects).TLSALPN01SolverAddress,
 		}))
 		Expect(container.LivenessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
 		Expect(container.ReadinessProbe.HTTPGet.Port.StrVal).To(Equal("health"))
@@ -99,7 +100,12 @@ var _ = Describe("the Deployment", func() {
 		for _, object := range ofKind(objects, "Service") {
 			service := typed[corev1.Service](object)
 			names = append(names, service.Name)
-			Expect(ports).To(HaveKey(service.Spec.Ports[0].TargetPort.StrVal))
+			for _, port := range service.Spec.Ports {
+				Expect(ports).To(HaveKey(port.TargetPort.StrVal))
+				if service.Name == optionsOf(objects).HTTP01SolverService {
+					Expect(ports).To(HaveKeyWithValue(port.TargetPort.StrVal, fmt.Sprintf(":%d", port.Port)), "the routes lead to the same port at the Service and at the pods")
+				}
+			}
 			for key, value := range service.Spec.Selector {
 				Expect(labels).To(HaveKeyWithValue(key, value))
 			}
@@ -114,6 +120,15 @@ var _ = Describe("the Deployment", func() {
 			}
 		}
 		Expect(url).To(BeEmpty(), "a URL of revocation lists that leads to no Service")
+	})
+
+	It("does not answer over TLS where no challenge is to be answered so", func() {
+		objects := rendered("--set=tlsALPN01Solver.enabled=false")
+		Expect(optionsOf(objects).TLSALPN01SolverAddress).To(Equal("0"))
+		Expect(podOf(objects).Containers[0].Ports).NotTo(ContainElement(HaveField("Name", "tls-alpn")))
+		for _, object := range ofKind(objects, "Service") {
+			Expect(typed[corev1.Service](object).Spec.Ports).To(HaveLen(1))
+		}
 	})
 
 	It("is a pod that the strictest Pod Security Standard takes", func(ctx SpecContext) {

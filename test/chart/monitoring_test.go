@@ -88,7 +88,7 @@ var _ = Describe("what a platform team adds", func() {
 		rules, _, err := unstructured.NestedSlice(policy.Object, "spec", "ingress")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(rules).To(ConsistOf(
-			HaveKeyWithValue("ports", ConsistOf(HaveKeyWithValue("port", "solver"), HaveKeyWithValue("port", "crl"))),
+			HaveKeyWithValue("ports", ConsistOf(HaveKeyWithValue("port", "solver"), HaveKeyWithValue("port", "tls-alpn"), HaveKeyWithValue("port", "crl"))),
 			And(HaveKeyWithValue("ports", ConsistOf(HaveKeyWithValue("port", "metrics"))), HaveKey("from")),
 		))
 	})

@@ -267,7 +267,7 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 	}, eachRelease())
 
 	DescribeTable("makes Certificates for annotated Ingresses and Gateways", func(ctx SpecContext, r *release, other string) {
-		Expect(controlPlane.InstallGatewayAPI("gateways", "httproutes", "listenersets", "referencegrants")).To(Succeed())
+		Expect(controlPlane.InstallGatewayAPI("gateways", "httproutes", "tlsroutes", "listenersets", "referencegrants")).To(Succeed())
 		r.run(ctx, func(options *operator.Options) { options.GatewayAPIEvery = 100 * time.Millisecond })
 		c := r.admin()
 		annotations := map[string]string{r.names.Annotation.ClusterIssuer: "any"}

@@ -127,6 +127,7 @@ type ChallengeType string
 // Types of challenges that solvers exist for. A CA may offer others.
 const (
 	HTTP01       ChallengeType = "http-01"
+	TLSALPN01    ChallengeType = "tls-alpn-01"
 	DNS01        ChallengeType = "dns-01"
 	DNSAccount01 ChallengeType = "dns-account-01"
 	DNSPersist01 ChallengeType = "dns-persist-01"
@@ -249,7 +250,7 @@ type OfferedChallenge struct {
 
 // ChallengeProgress is the proof chosen for a name, and its progress.
 type ChallengeProgress struct {
-	// Type of the challenge: http-01, dns-01, dns-account-01 or dns-persist-01.
+	// Type of the challenge: http-01, tls-alpn-01, dns-01, dns-account-01 or dns-persist-01.
 	Type ChallengeType `json:"type"`
 
 	// URL of the challenge at the CA.
@@ -280,8 +281,8 @@ type ChallengeProgress struct {
 	// +optional
 	Solver *certv1.ACMESolver `json:"solver,omitempty"`
 
-	// AnsweredBy says what answers an HTTP-01 challenge behind its route: Shared (the operator) or Pod (one of the
-	// order's own). It is empty where the operator makes no route.
+	// AnsweredBy says what answers an HTTP-01 or TLS-ALPN-01 challenge behind its route: Shared (the operator) or, for
+	// HTTP-01, Pod (one of the order's own). It is empty where the operator makes no route.
 	// +optional
 	AnsweredBy certv1.SolverMode `json:"answeredBy,omitempty"`
 
