@@ -157,10 +157,12 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		Eventually(func(g Gomega) {
 			told := &eventsv1.EventList{}
 			g.Expect(s.List(ctx, told, client.InNamespace(s.namespace))).To(Succeed())
-			g.Expect(told.Items).To(ContainElement(SatisfyAll(
-				HaveField("Regarding.Kind", "Order"), HaveField("Reason", "CleanUpError"),
-				HaveField("Note", SatisfyAll(ContainSubstring("delete the TXT record at _acme-challenge.web."+zone+". by hand; the key is ***"), Not(ContainSubstring(apiPassword)))),
-			)))
+			for _, kind := range []string{"Order", "Certificate"} {
+				g.Expect(told.Items).To(ContainElement(SatisfyAll(
+					HaveField("Regarding.Kind", kind), HaveField("Reason", "CleanUpError"),
+					HaveField("Note", SatisfyAll(ContainSubstring("delete the TXT record at _acme-challenge.web."+zone+". by hand; the key is ***"), Not(ContainSubstring(apiPassword)))),
+				)))
+			}
 		}).Should(Succeed())
 	})
 })

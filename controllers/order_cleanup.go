@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/issuance"
 	"github.com/certwright/certwright/internal/outcome"
 )
@@ -133,12 +134,22 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 			pass.progress.Polled(time.Time{}, now)
 			return outcome.WaitUntil(pass.progress.NextPoll, "CleanUpError", "%v", err)
 		}
-		r.Events.LeftOver(pass.order, err.Error())
+		r.tellLeftOver(ctx, pass, err.Error())
 	}
 	if err := r.dropCredentials(ctx, kept); err != nil {
 		return err
 	}
 	return r.setFinalizer(ctx, pass, false)
+}
+
+// tellLeftOver tells on the Order, which may go next, and on its Certificate, which is what people look at.
+func (r *OrderReconciler) tellLeftOver(ctx context.Context, pass *orderPass, message string) {
+	r.Events.LeftOver(pass.order, message)
+	crt := &v1.Certificate{}
+	name := types.NamespacedName{Namespace: pass.order.Namespace, Name: pass.order.Annotations[r.Names.Annotation.CertificateName]}
+	if err := r.Client.Cached.Get(ctx, name, crt); err == nil {
+		r.Events.LeftOver(crt, message)
+	}
 }
 
 // worthAnotherTry says whether a clean-up that failed may succeed later: not where what it needs is gone.

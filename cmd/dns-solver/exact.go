@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-acme/lego/v5/challenge/dns01"
+
+	"github.com/certwright/certwright/internal/dnssolver/wire"
 )
 
 // exacts are the providers whose records are taken away by name and value, by code of ours: the most used of
@@ -29,6 +31,9 @@ var exacts = map[string]func() exact{
 const (
 	apiTimeout = 20 * time.Second
 	maxAnswer  = 1 << 20
+	// maxRepeated is how much of an answer is repeated in an error, to be cleaned before it is made short: far more
+	// than is shown, so that no credential is cut where the end could be seen.
+	maxRepeated = 8 * wire.MaxError
 )
 
 // api is an API in JSON over HTTP.
@@ -80,7 +85,7 @@ func read(response *http.Response, result any) error {
 	case response.StatusCode == http.StatusNotFound:
 		return errNotFound
 	case response.StatusCode/100 != 2:
-		return fmt.Errorf("the API answers %s: %s", response.Status, bytes.TrimSpace(body[:min(len(body), 200)]))
+		return fmt.Errorf("the API answers %s: %s", response.Status, bytes.TrimSpace(body[:min(len(body), maxRepeated)]))
 	case result == nil:
 		return nil
 	}

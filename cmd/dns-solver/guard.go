@@ -78,8 +78,8 @@ func newGuard(request wire.Request) (*guard, error) {
 	return g, nil
 }
 
-// alwaysAllowed are the name servers of the request and of the system, and proxies: the first find the zone, the
-// second the API. Those of an Issuer have been judged by the operator, which asks them itself.
+// alwaysAllowed are the name servers of the request and of the system, which find the zone. Those of an Issuer have
+// been judged by the operator, which asks them itself.
 func alwaysAllowed(request wire.Request) ([]netip.AddrPort, error) {
 	servers, err := systemNameservers()
 	if err != nil && len(request.Nameservers) == 0 {
@@ -92,7 +92,7 @@ func alwaysAllowed(request wire.Request) ([]netip.AddrPort, error) {
 			allowed = append(allowed, plain(address))
 		}
 	}
-	return append(allowed, proxies(os.Environ())...), nil
+	return allowed, nil
 }
 
 func plain(address netip.AddrPort) netip.AddrPort {
@@ -184,9 +184,11 @@ func (g *guard) takeOver() (int, error) {
 	if err != nil || !own.Addr().IsLoopback() {
 		return files[0], errNoGuard
 	}
+	// Here and not before the start, which the server waits for: only this process waits for the look-up.
+	reachable := append(proxies(os.Environ()), own)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.exact = append(g.exact, own)
+	g.exact = append(g.exact, reachable...)
 	return files[0], g.canRead()
 }
 
@@ -281,6 +283,10 @@ func (g *guard) judge(asked call) error {
 	address, err := readMemory(int(asked.thread), pointer, min(length, unix.SizeofSockaddrAny))
 	if err != nil {
 		return err
+	}
+	if asked.number != unix.SYS_CONNECT && len(address) >= 2 && binary.NativeEndian.Uint16(address) == unix.AF_UNSPEC {
+		// What is sent there goes to an address of IPv4 all the same.
+		return errFamily
 	}
 	return g.check(address)
 }

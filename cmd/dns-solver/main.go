@@ -45,7 +45,7 @@ func runServe(arguments []string) error {
 	socket := flags.String("socket", "", "path of the unix socket to answer at; what is there is replaced")
 	server := &server{}
 	flags.IntVar(&server.limit, "processes", 16, "challenges that are worked on, or kept for their clean-up, at once")
-	flags.DurationVar(&server.keepFor, "keep-for", 10*time.Minute, "how long processes are kept for a clean-up while no operator is there to ask for it; then they clean up by themselves")
+	flags.DurationVar(&server.keepFor, "keep-for", 10*time.Minute, "how long processes are kept for a clean-up while no operator is there to ask for it, or after one that failed; then they clean up by themselves")
 	flags.DurationVar(&server.timeout, "timeout", wire.CallTimeout, "how long a provider may take for one call; at most the default")
 	inherit := flags.Bool("inherit", false, "answer at the socket that is open as file 3 instead, and end with the standard input")
 	if err := flags.Parse(arguments); err != nil {

@@ -20,9 +20,12 @@ type process struct {
 	guard   *guard
 	tenant  string
 	ended   chan struct{}
-	// busy is under the server's lock. presented, and broken for a process that answers no more, belong to who
-	// has the process.
+	// busy is under the server's lock, as are asked, which is when it was last given back, and failing, which says
+	// that it was kept because its clean-up failed. presented, and broken for a process that answers no more, belong
+	// to who has the process.
 	busy, presented, broken bool
+	failing                 bool
+	asked                   time.Time
 }
 
 // startProcess starts a process for a challenge with an empty environment.

@@ -89,8 +89,11 @@ func (s *selftest) CleanUp(ctx context.Context, domain, token, keyAuth string) e
 	if _, known := s.records[token]; !known {
 		return errors.New("unknown record ID")
 	}
+	if err := s.tell(ctx, "cleanup", domain, keyAuth); err != nil {
+		return err
+	}
 	delete(s.records, token)
-	return s.tell(ctx, "cleanup", domain, keyAuth)
+	return nil
 }
 
 func (s *selftest) tell(ctx context.Context, what, domain, keyAuth string) error {
@@ -100,5 +103,9 @@ func (s *selftest) tell(ctx context.Context, what, domain, keyAuth string) error
 	if err != nil {
 		return err
 	}
-	return response.Body.Close()
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
 }

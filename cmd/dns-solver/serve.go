@@ -190,7 +190,7 @@ func (s *server) ask(request wire.Request) (answer wire.Answer, ended bool) {
 	kept := request.Keep && answer.OK() && request.Action == wire.Present
 	// A clean-up that failed may succeed later, with what the process remembers.
 	kept = kept || request.Keep && worker.presented && !answer.OK() && !worker.broken
-	s.leave(request.ID, worker, kept)
+	s.leave(request, worker, kept)
 	return answer, before && worker.broken
 }
 
@@ -234,15 +234,15 @@ func (s *server) room(request wire.Request) wire.Answer {
 }
 
 // leave gives a process back, or ends it.
-func (s *server) leave(id string, worker *process, kept bool) {
+func (s *server) leave(request wire.Request, worker *process, kept bool) {
 	if !kept {
 		worker.end()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	worker.busy = false
+	worker.busy, worker.asked, worker.failing = false, time.Now(), request.Action == wire.CleanUp
 	if !kept {
-		delete(s.processes, id)
+		delete(s.processes, request.ID)
 	}
 }
 
@@ -259,9 +259,24 @@ func (s *server) sweepUntil(ctx context.Context) {
 		s.mu.Lock()
 		abandoned := s.holds == 0 && time.Since(s.released) >= s.keepFor
 		s.mu.Unlock()
-		s.dismiss(func(worker *process) bool { return abandoned || !worker.alive() })
+		s.dismiss(func(worker *process) bool { return abandoned || !worker.alive() || s.isForgotten(worker) })
 		s.forget()
 	}
+}
+
+// longestKept is how long a process is kept for a clean-up that nobody asks for. An Order seldom takes an hour; one
+// that was deleted by force never asks.
+const longestKept = 24 * time.Hour
+
+// isForgotten says whether nobody will ask for a process any more although an operator is there. One that gets a
+// record away at last is worth a few more minutes, which is as long as an operator tries; then it would take the
+// place of others for good.
+func (s *server) isForgotten(worker *process) bool {
+	most := longestKept
+	if worker.failing {
+		most = s.keepFor
+	}
+	return time.Since(worker.asked) >= most
 }
 
 // unfetched is how long an answer is kept that nobody asks for.

@@ -96,9 +96,9 @@ func (e Events) FallsBackToPods(order runtime.Object, message string) {
 	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "FallsBackToPods", "Present", "%s", bounded(message))
 }
 
-// LeftOver tells that something outside the cluster could not be taken away.
-func (e Events) LeftOver(order runtime.Object, message string) {
-	e.Recorder.Eventf(order, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
+// LeftOver tells, on an Order or its Certificate, that something outside the cluster could not be taken away.
+func (e Events) LeftOver(object runtime.Object, message string) {
+	e.Recorder.Eventf(object, nil, corev1.EventTypeWarning, "CleanUpError", "CleanUp", "%s", bounded(message))
 }
 
 // Restarting tells that the pods of a workload are replaced because of the certificates in Secrets. held is what

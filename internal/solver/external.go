@@ -35,6 +35,13 @@ func (e External) ambient(ofClusterIssuer bool) bool {
 	return e.AmbientIssuers
 }
 
+// signsIn says whether a provider with these credentials signs in as the machine or the pod. A tenant gets to where
+// credentials are given out only by a provider that fetches its own there, that no setting sends elsewhere, and that
+// has none of the tenant's: they may say themselves where they are to be exchanged.
+func (e External) signsIn(ofClusterIssuer bool, provider providers.Provider, secret map[string]string) bool {
+	return e.ambient(ofClusterIssuer) && (ofClusterIssuer || provider.Ambient && len(secret) == 0)
+}
+
 // IssuerSolvers are the solvers of an issuer, to be checked before anything is ordered.
 type IssuerSolvers struct {
 	// Owner is the issuer, woken when a Secret that a solver names changes.
@@ -121,10 +128,7 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 	if err != nil {
 		return settled{}, err
 	}
-	result := settled{provider: provider, ambient: s.External.ambient(of.ofClusterIssuer), reach: s.reachOf(of.ofClusterIssuer)}
-	// A tenant gets to where credentials are given out only by a provider that fetches its own there, and that no
-	// setting sends elsewhere.
-	result.ambient = result.ambient && (of.ofClusterIssuer || provider.Ambient)
+	result := settled{provider: provider, ambient: s.External.signsIn(of.ofClusterIssuer, provider, secret), reach: s.reachOf(of.ofClusterIssuer)}
 	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, Reach: result.reach}
 	if err := provider.Check(given); err != nil {
 		return settled{}, invalidSolver(err)

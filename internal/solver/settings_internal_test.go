@@ -124,3 +124,28 @@ func TestSettingsThatCannotBeServed(t *testing.T) {
 		}
 	}
 }
+
+// An Issuer whose Secret has credentials does not get to where the machine's are: what a credential says of itself,
+// such as where a key of Google's is exchanged for a token, is a tenant's text.
+func TestWhoSignsInAsThePod(t *testing.T) {
+	const google, hetzner = "gcloud", "hetzner"
+	for name, test := range map[string]struct {
+		external        External
+		ofClusterIssuer bool
+		provider        string
+		secret          map[string]string
+		want            bool
+	}{
+		"not allowed":                     {External{}, false, google, nil, false},
+		"allowed":                         {External{AmbientIssuers: true}, false, google, nil, true},
+		"with credentials":                {External{AmbientIssuers: true}, false, google, map[string]string{"GCE_SERVICE_ACCOUNT": "{}"}, false},
+		"a provider that cannot":          {External{AmbientIssuers: true}, false, hetzner, nil, false},
+		"a ClusterIssuer":                 {External{AmbientClusterIssuers: true}, true, google, nil, true},
+		"a ClusterIssuer with half of it": {External{AmbientClusterIssuers: true}, true, google, map[string]string{"GCE_SERVICE_ACCOUNT": "{}"}, true},
+	} {
+		provider, known := providers.Find(test.provider)
+		if got := test.external.signsIn(test.ofClusterIssuer, provider, test.secret); !known || got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/condition"
 )
 
 const (
@@ -40,7 +41,11 @@ type asked struct {
 	problems []string
 }
 
-func (a *asked) problem() string { return strings.Join(a.problems, separatorOfProblem) }
+// problem is all that is wrong, short enough to be written on each Certificate: a list may be wrong in every word.
+func (a *asked) problem() string {
+	const most = 1024
+	return condition.Bounded(strings.Join(a.problems, separatorOfProblem), most)
+}
 
 // asks says whether a source is annotated for an issuer.
 func (c *Config) asks(source Source, annotations map[string]string) bool {

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -117,8 +118,14 @@ func (w *wanted) add(secret types.NamespacedName, hosts ...string) {
 
 // claim makes a claim for each Secret: its Certificate is what the annotations say, with the hosts.
 func (p *Plan) claim(asked *asked, w *wanted) {
+	problem := asked.problem()
 	for _, secret := range w.order {
-		claim := Claim{NamespacedName: secret, Problem: asked.problem()}
+		if len(validation.IsDNS1123Subdomain(secret.Name)) > 0 {
+			// The API of Gateways takes such names.
+			p.tell("%q is no name of a Secret: write lower case letters, digits, '-' and '.' only, beginning and ending with a letter or a digit", quoted(secret.Name))
+			continue
+		}
+		claim := Claim{NamespacedName: secret, Problem: problem}
 		if claim.Problem == "" {
 			claim.Certificate, claim.Problem = asked.certificate(secret, w.hosts[secret])
 		}

@@ -90,6 +90,27 @@ func TestAnnotationsThatCannotBeFollowed(t *testing.T) {
 	}
 }
 
+// However much is wrong, what is told of it stays short enough for an annotation and an event.
+func TestManyProblems(t *testing.T) {
+	plan := config().OfIngress(ingress(with("certwright.dev/usages", strings.Repeat("x,", 10000))))
+	if len(plan.Claims) != 1 || plan.Claims[0].Certificate != nil || !strings.Contains(plan.Claims[0].Problem, "certwright.dev/usages") {
+		t.Fatalf("claims %+v", plan.Claims)
+	}
+	if length := len(plan.Claims[0].Problem); length > 1024 {
+		t.Errorf("the problem has %d bytes", length)
+	}
+}
+
+// A Secret's name that no object can have is told where it is written, and asked of nobody.
+func TestNamesThatNoSecretHas(t *testing.T) {
+	for _, name := range []string{"a/b", "..", "Web", "web_tls", "web-tls."} {
+		plan := config().OfIngress(ingress(with("a", "b"), networkingv1.IngressTLS{SecretName: name, Hosts: []string{"web.example.test"}}))
+		if len(plan.Claims) != 0 || len(plan.Told) != 1 || plan.Told[0].Reason != BadConfig || !strings.Contains(plan.Told[0].Message, "no name of a Secret") {
+			t.Errorf("%q: %+v", name, plan)
+		}
+	}
+}
+
 func TestIssuers(t *testing.T) {
 	for name, test := range map[string]struct {
 		annotations map[string]string

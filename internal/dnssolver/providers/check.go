@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/certwright/certwright/internal/reach"
 )
@@ -51,10 +52,24 @@ func (p Provider) Check(settings Settings) error {
 			return p.unknown(name, "the Secret")
 		}
 	}
+	if err := checkText(settings.Variables()); err != nil {
+		return err
+	}
 	if err := p.checkEndpoints(settings); err != nil {
 		return err
 	}
 	return p.checkComplete(settings)
+}
+
+// checkText refuses values that cannot be handed on as they are: an environment holds no NUL, a message no bytes that
+// are no text.
+func checkText(values map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if value := values[name]; !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			return fmt.Errorf("the value of %s is no text: write it anew, in UTF-8 and without NUL", name)
+		}
+	}
+	return nil
 }
 
 // unknown names the wrong setting and, if there is one alike, the right one.

@@ -119,3 +119,14 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+// What no environment can hold is told before anything is ordered, and without the value.
+func TestValuesThatCannotBeHandedOn(t *testing.T) {
+	hetzner := find(t, "hetzner")
+	for name, value := range map[string]string{"NUL": "s3cr3t\x00", "no text": "s3cr3t\xff"} {
+		err := hetzner.Check(providers.Settings{Secret: map[string]string{"HETZNER_API_TOKEN": value}})
+		if err == nil || !strings.Contains(err.Error(), "HETZNER_API_TOKEN") || !strings.Contains(err.Error(), "is no text") || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -22,12 +22,15 @@ var addresses = regexp.MustCompile(`( on)? ?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]
 // Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
 // of printable characters, at most MaxError bytes.
 func Clean(text string, secrets []string) string {
+	if text == "" {
+		return ""
+	}
 	if len(text) > maxCleaned {
 		// Cut anywhere, half of a secret could be left at the end.
 		return "an error came that is too long to be shown"
 	}
 	var pairs []string
-	for _, form := range forms(secrets) {
+	for _, form := range forms(text, secrets) {
 		pairs = append(pairs, form, mask)
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
@@ -45,28 +48,57 @@ func Clean(text string, secrets []string) string {
 	return text
 }
 
-// forms are the ways in which secrets may stand in a text, the longest first, so that none is left in part
-// because another begins like it.
-func forms(secrets []string) []string {
-	var all []string
-	for _, secret := range secrets {
-		all = append(all, secret, strings.TrimSpace(secret), url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
-		all = append(all, encoded(secret)...)
-		for _, other := range secrets {
-			// HTTP basic authentication (RFC 7617 section 2).
-			all = append(all, encoded(secret+":"+other)...)
-		}
-		// A provider may have the lines of a key one by one.
-		for line := range strings.FieldsFuncSeq(secret, isBreak) {
-			if len(line) >= minPart {
-				all = append(all, line)
+// forms are the ways in which secrets stand in a text, the longest first, so that none is left in part because
+// another begins like it. How long secrets are and how many is a tenant's choice: what cannot be in the text is not
+// even made, and what is not in it is dropped at once.
+func forms(text string, secrets []string) []string {
+	var found []string
+	look := func(forms ...string) {
+		for _, form := range forms {
+			if form != "" && strings.Contains(text, form) {
+				found = append(found, form)
 			}
 		}
 	}
-	all = slices.DeleteFunc(all, func(form string) bool { return form == "" })
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(all)
+	// An error mostly holds a secret without the line break that its Secret has at the end.
+	for _, secret := range withTrimmed(secrets, len(text)) {
+		look(secret, url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
+		look(encoded(secret)...)
+		for _, other := range withTrimmed(secrets, min(len(text), maxHeader)-len(secret)-len(":")) {
+			// HTTP basic authentication (RFC 7617 section 2).
+			look(encoded(secret + ":" + other)...)
+		}
+	}
+	for _, secret := range secrets {
+		// A provider may have the lines of a key one by one.
+		for line := range strings.FieldsFuncSeq(secret, isBreak) {
+			if len(line) >= minPart {
+				look(line)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(found)
 }
+
+// withTrimmed are the secrets of at most so many bytes, as they are and without the space around them.
+func withTrimmed(secrets []string, most int) []string {
+	var all []string
+	for _, secret := range secrets {
+		trimmed := strings.TrimSpace(secret)
+		if len(secret) <= most {
+			all = append(all, secret)
+		}
+		if trimmed != secret && len(trimmed) <= most {
+			all = append(all, trimmed)
+		}
+	}
+	return all
+}
+
+// maxHeader is how long a name and a password together may be, in bytes, to be looked for as they stand in a header:
+// servers take no longer ones.
+const maxHeader = 8 << 10
 
 // minPart is the length from which lines are looked for: a shorter one would hit ordinary words.
 const minPart = 8

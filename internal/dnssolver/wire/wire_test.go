@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,6 +51,7 @@ func TestClean(t *testing.T) {
 		"one within another": {"abcdef abc", []string{"abc", "abcdef"}, "*** ***"},
 		"in a URL":           {"GET /?key=a%2Fb+c", []string{"a/b c"}, "GET /?key=***"},
 		"quoted":             {`{"key":"a\"b\nc"}`, []string{"a\"b\nc"}, `{"key":"***"}`},
+		"without its end":    {"GET /?key=a%2Fb", []string{"a/b\n"}, "GET /?key=***"},
 		"basic":              {"Basic " + base64.StdEncoding.EncodeToString([]byte("user:pass")), []string{"user", "pass"}, "Basic ***"},
 		"a line of a key":    {"cannot parse MIIEvQIBADANBgkq", []string{key}, "cannot parse ***"},
 		"several lines":      {"a\n\tb\x00\x1b[31m", nil, "a b[31m"},
@@ -66,6 +68,23 @@ func TestClean(t *testing.T) {
 	}
 	if long := wire.Clean(strings.Repeat("é", 4000), nil); len(long) > wire.MaxError || !utf8.ValidString(long) {
 		t.Errorf("%d bytes, valid %t", len(long), utf8.ValidString(long))
+	}
+}
+
+// Many long secrets, which a tenant chooses, cost no memory to speak of.
+func TestCleanIsFrugal(t *testing.T) {
+	var secrets []string
+	for i := range 25 {
+		secrets = append(secrets, strings.Repeat(string(rune('a'+i)), 10<<10))
+	}
+	for text, most := range map[string]uint64{"": 0, "no zone example.com": 2 << 20, strings.Repeat("y no zone ", 5<<10): 16 << 20} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		wire.Clean(text, secrets)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > most {
+			t.Errorf("%.20q takes %d KiB", text, used>>10)
+		}
 	}
 }
 

@@ -110,10 +110,13 @@ func (p Provider) id(record dns01.Record) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// do sends one request on a connection of its own and reads the answer. It ends with ctx, or when dns-solver
-// should have answered long ago.
+// answerWithin is when dns-solver should have answered long ago: it does within 5 seconds, or twice that where it was
+// at work on something else for the challenge.
+const answerWithin = 15 * time.Second
+
+// do sends one request on a connection of its own and reads the answer. It ends with ctx, or after answerWithin.
 func (c *Client) do(ctx context.Context, request wire.Request) (wire.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, wire.CallTimeout+wire.Grace)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	if request.Keep {
 		if err := c.hold(ctx); err != nil {
@@ -153,9 +156,7 @@ func exchange(ctx context.Context, connection net.Conn, request wire.Request) (w
 // hold keeps a connection for as long as this process lives, by which dns-solver knows that somebody will ask
 // for the clean-ups that it keeps processes for.
 func (c *Client) hold(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held != nil {
+	if c.holds(nil) {
 		return nil
 	}
 	connection, err := c.dial(ctx)
@@ -170,9 +171,24 @@ func (c *Client) hold(ctx context.Context) error {
 		_ = connection.Close()
 		return fmt.Errorf("dns-solver keeps no processes: %w", err)
 	}
-	c.held = connection
+	if c.holds(connection) {
+		// Somebody else was first.
+		_ = connection.Close()
+		return nil
+	}
 	go c.watch(connection)
 	return nil
+}
+
+// holds says whether a connection is held. If none is, the given one is from here on.
+func (c *Client) holds(connection net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held != nil {
+		return true
+	}
+	c.held = connection
+	return false
 }
 
 // watch forgets the held connection when the other end is gone.

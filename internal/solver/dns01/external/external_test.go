@@ -1,13 +1,17 @@
 package external_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/dnssolver/wire"
@@ -86,5 +90,44 @@ func TestReach(t *testing.T) {
 				t.Errorf("asked %d times; error %v", asked.Load(), err)
 			}
 		})
+	}
+}
+
+// Who asks a dns-solver that does not answer gives up by itself, and not only after those who asked before.
+func TestSilence(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	provider := httpreq(&external.Client{Socket: socket}, "http://127.0.0.1:1")
+	provider.Keep = true
+	patient, giveUp := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() { first <- provider.Present(patient, record()) }()
+	connection, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	second := make(chan error, 1)
+	go func() { second <- provider.Present(gone, record()) }()
+	deadline, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	select {
+	case err := <-second:
+		if err == nil {
+			t.Error("no error")
+		}
+	case <-deadline.Done():
+		t.Error("it waits for who asked before")
+	}
+	giveUp()
+	if err := <-first; err == nil {
+		t.Error("no error")
 	}
 }

@@ -203,6 +203,33 @@ func TestAbandonedProcesses(t *testing.T) {
 	}
 }
 
+// A process whose clean-up failed does not stay for ever because an operator is there that has given up: it tries once
+// more by itself, and ends.
+func TestForgottenProcesses(t *testing.T) {
+	client := dnssolvertest.Start(t, "--keep-for=1s")
+	values, failed := make(chan url.Values, 16), false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Query().Get("what") == "cleanup" && !failed {
+			failed = true
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		values <- request.URL.Query()
+	}))
+	t.Cleanup(server.Close)
+	provider := selftest(client, server.URL, "")
+	if err := provider.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	presented := next(t, values)
+	if err := provider.CleanUp(t.Context(), record()); err == nil {
+		t.Fatal("the clean-up did not fail")
+	}
+	if cleaned := next(t, values); cleaned.Get("what") != "cleanup" || cleaned.Get("pid") != presented.Get("pid") {
+		t.Errorf("%v after %v", cleaned, presented)
+	}
+}
+
 // More challenges than dns-solver has processes for are refused in words, and go on when one ends.
 func TestLimit(t *testing.T) {
 	client := dnssolvertest.Start(t, "--processes=1")
