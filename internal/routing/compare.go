@@ -8,6 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 )
 
 // compare plans the way from what there is to what there should be. Pods never change: a new challenge is another order's.
@@ -54,10 +55,11 @@ func identity(object Object) string {
 	return fmt.Sprintf("%T/%s/%s", object, object.GetNamespace(), object.GetName())
 }
 
-// isSpent says whether an object will not do any more what it is there for, such as a pod that was evicted.
+// isSpent says whether an object will not do any more what it is there for, such as a pod that was evicted
+// or that ended as its node was shut down.
 func isSpent(object Object) bool {
 	pod, ok := object.(*corev1.Pod)
-	return ok && pod.Status.Phase == corev1.PodFailed && pod.DeletionTimestamp == nil
+	return ok && (pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded) && pod.DeletionTimestamp == nil
 }
 
 // adjusted is an object with what is wanted of it, nil if it has that already. What the API server or others added
@@ -87,7 +89,16 @@ func adjusted(have, want Object) Object {
 		if have, ok := result.(*discoveryv1.EndpointSlice); ok {
 			have.Endpoints, have.Ports = want.Endpoints, want.Ports
 		}
-	case *corev1.Service, *corev1.Pod:
+	case *gatewayv1beta1.ReferenceGrant:
+		if have, ok := result.(*gatewayv1beta1.ReferenceGrant); ok {
+			have.Spec = want.Spec
+		}
+	case *corev1.Service:
+		// The Service of a pod is as it was made. The shared one follows the operator's port.
+		if have, ok := result.(*corev1.Service); ok && len(want.OwnerReferences) == 0 {
+			have.Spec.Ports = want.Spec.Ports
+		}
+	case *corev1.Pod:
 		return nil
 	}
 	if equality.Semantic.DeepEqual(have, result) {

@@ -3,6 +3,7 @@ package routing
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 )
@@ -66,6 +67,8 @@ type Edit struct {
 	Paths   []HostPath
 	// Way is what the paths are routed alike by, empty if none is to come.
 	Way string
+	// Shared is the Service of the namespace that leads to the operator.
+	Shared string
 }
 
 // HostPath is a path of a host.
@@ -85,12 +88,13 @@ func (s State) edits(answers []Answer) []Edit {
 			wanted[answer.Way.Ingress.Name] = append(wanted[answer.Way.Ingress.Name], HostPath{answer.routeHost(), leaf})
 		}
 	}
+	shared, _ := s.sharedBackend()
 	var result []Edit
 	for _, ingress := range s.Ingresses {
 		if s.isOurs(ingress) {
 			continue
 		}
-		edit := Edit{Ingress: ingress, Paths: wanted[ingress.Name], Way: ways[ingress.Name]}
+		edit := Edit{Ingress: ingress, Paths: wanted[ingress.Name], Way: ways[ingress.Name], Shared: shared}
 		if _, changed := edit.Apply(ingress); changed {
 			result = append(result, edit)
 		}
@@ -111,7 +115,7 @@ func (e Edit) Apply(ingress *networkingv1.Ingress) (*networkingv1.Ingress, bool)
 		}
 		before := len(rule.HTTP.Paths)
 		rule.HTTP.Paths = slices.DeleteFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool {
-			if !leadsToUs(path) {
+			if !leadsToUs(path, e.Shared) {
 				return false
 			}
 			at := slices.IndexFunc(missing, func(wanted HostPath) bool {
@@ -148,9 +152,9 @@ func insert(spec *networkingv1.IngressSpec, wanted HostPath) {
 }
 
 // leadsToUs says whether a path of somebody else's Ingress is one that we added: it is a challenge's, and its Service
-// has a name that is ours.
-func leadsToUs(path networkingv1.HTTPIngressPath) bool {
+// has a name that is ours. What stands for all challenges, without a token, is not.
+func leadsToUs(path networkingv1.HTTPIngressPath, shared string) bool {
 	service := path.Backend.Service
-	return service != nil && len(path.Path) > len(wellKnown) && path.Path[:len(wellKnown)] == wellKnown &&
-		(service.Name == sharedName || isPodName(service.Name))
+	token, isChallenge := strings.CutPrefix(path.Path, wellKnown+"/")
+	return service != nil && isChallenge && token != "" && (service.Name == shared || isPodName(service.Name))
 }

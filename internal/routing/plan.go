@@ -148,7 +148,7 @@ func routeHosts(route *gatewayv1.HTTPRoute) []string {
 	return hosts
 }
 
-func (s State) isOurs(object Object) bool {
+func (s Settings) isOurs(object metav1.Object) bool {
 	return object.GetLabels()[s.Names.Label.HTTP01Solver] == "true"
 }
 
