@@ -23,7 +23,7 @@ func (s State) compare(desired []Object, plan *Plan) {
 		switch {
 		case have == nil:
 			plan.Create = append(plan.Create, want)
-		case isSpent(have):
+		case isSpent(have, want):
 			plan.Delete = append(plan.Delete, have)
 		case have != want:
 			if changed := adjusted(have, want); changed != nil {
@@ -55,11 +55,23 @@ func identity(object Object) string {
 	return fmt.Sprintf("%T/%s/%s", object, object.GetNamespace(), object.GetName())
 }
 
-// isSpent says whether an object will not do any more what it is there for, such as a pod that was evicted
-// or that ended as its node was shut down.
-func isSpent(object Object) bool {
-	pod, ok := object.(*corev1.Pod)
-	return ok && (pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded) && pod.DeletionTimestamp == nil
+// isSpent says whether an object will not do any more what it is there for, and is to be made anew: a pod that was
+// evicted or ended with its node, or the shared Service when the operator answers at another port than it did. No
+// Service is ever changed, which is a right that the operator does without.
+func isSpent(have, want Object) bool {
+	if have.GetDeletionTimestamp() != nil {
+		return false
+	}
+	switch have := have.(type) {
+	case *corev1.Pod:
+		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded
+	case *corev1.Service:
+		wanted, ok := want.(*corev1.Service)
+		return ok && len(wanted.OwnerReferences) == 0 && (len(have.Spec.Ports) != 1 ||
+			have.Spec.Ports[0].Port != wanted.Spec.Ports[0].Port || have.Spec.Ports[0].TargetPort != wanted.Spec.Ports[0].TargetPort)
+	default:
+		return false
+	}
 }
 
 // adjusted is an object with what is wanted of it, nil if it has that already. What the API server or others added
@@ -93,12 +105,7 @@ func adjusted(have, want Object) Object {
 		if have, ok := result.(*gatewayv1beta1.ReferenceGrant); ok {
 			have.Spec = want.Spec
 		}
-	case *corev1.Service:
-		// The Service of a pod is as it was made. The shared one follows the operator's port.
-		if have, ok := result.(*corev1.Service); ok && len(want.OwnerReferences) == 0 {
-			have.Spec.Ports = want.Spec.Ports
-		}
-	case *corev1.Pod:
+	case *corev1.Service, *corev1.Pod:
 		return nil
 	}
 	if equality.Semantic.DeepEqual(have, result) {

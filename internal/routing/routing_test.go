@@ -653,11 +653,14 @@ func TestWhatLeadsToTheOperatorFollowsItsServiceAndPort(t *testing.T) {
 	s = after(s, routing.Decide(s))
 	s.Service, s.Port = "answers", 8090
 	plan := routing.Decide(s)
-	if service := find[*corev1.Service](t, plan.Update); service.Spec.Ports[0].Port != 8090 || service.Spec.Ports[0].TargetPort.IntVal != 8090 {
-		t.Errorf("ports %+v", service.Spec.Ports)
-	}
+	find[*corev1.Service](t, plan.Delete)
 	if grant := find[*gatewayv1beta1.ReferenceGrant](t, plan.Update); *grant.Spec.To[0].Name != "answers" {
 		t.Errorf("grant %+v", grant.Spec)
+	}
+	s = after(s, plan)
+	plan = routing.Decide(s)
+	if service := find[*corev1.Service](t, plan.Create); service.Spec.Ports[0].Port != 8090 || service.Spec.Ports[0].TargetPort.IntVal != 8090 {
+		t.Errorf("ports %+v", service.Spec.Ports)
 	}
 	if plan = routing.Decide(after(s, plan)); !plan.Idle() {
 		t.Errorf("changed again: %v", written(plan.Update))

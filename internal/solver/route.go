@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,9 +94,9 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	}
 	var last error
 	for _, address := range route.Addresses {
-		dialer := s.dialer(reach.Policy{Allowed: append(s.Reach.Allowed, privateNetworks...)})
+		dialer := s.dialer(reach.Policy{Allowed: slices.Concat(s.Reach.Allowed, privateNetworks)})
 		last = http01.CheckRoute(ctx, dialer, http01.Request{
-			Address: net.JoinHostPort(address, strconv.Itoa(s.port())), Host: challenge.Identifier,
+			Address: net.JoinHostPort(address, strconv.Itoa(s.port())), Host: challenge.Identifier, Stay: true,
 			Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
 		})
 		if last == nil {
@@ -107,9 +108,10 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	return &RouteError{Message: fmt.Sprintf("through %s: %v", route.Name, last), Answered: answered, Err: last}
 }
 
-// askPublic asks at the name.
+// askPublic asks at the name, and where its redirects lead. The name is the tenant's and not the issuer's, so that what
+// an Issuer of a namespace may reach holds for a ClusterIssuer too.
 func (s *Solvers) askPublic(ctx context.Context, challenge Challenge) error {
-	return http01.CheckRoute(ctx, s.dialer(s.reach(challenge)), http01.Request{
+	return http01.CheckRoute(ctx, s.dialer(s.Reach), http01.Request{
 		Address: net.JoinHostPort(challenge.Identifier, strconv.Itoa(s.port())), Host: challenge.Identifier,
 		Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
 	})
