@@ -82,6 +82,9 @@ type GatewayAPI struct {
 	parts atomic.Pointer[[]part]
 	// consumers are the controllers that are woken.
 	consumers []consumer
+	// byRoutes, if set, is woken by the HTTPRoutes that are its own, by their namespace.
+	byRoutes  controller.Controller
+	ownRoutes predicate.Predicate
 	// known are the parts that have ever been watched.
 	known map[part]bool
 	// missing are the parts that were served before the last look, and not at it.
@@ -111,6 +114,11 @@ func (a *GatewayAPI) SetupWithManager(mgr ctrl.Manager, workers int, ofGateways,
 	}
 	a.known, a.missing = map[part]bool{}, map[part]bool{}
 	return mgr.Add(a)
+}
+
+// wakeByRoutes has a controller of namespaces woken by the HTTPRoutes that a predicate holds for.
+func (a *GatewayAPI) wakeByRoutes(woken controller.Controller, own predicate.Predicate) {
+	a.byRoutes, a.ownRoutes = woken, own
 }
 
 func (a *GatewayAPI) worksIn(namespace string) bool {
@@ -228,6 +236,9 @@ func (a *GatewayAPI) watch(p part) error {
 		}
 	}
 	a.common = true
+	if p == httpRoutes && a.byRoutes != nil {
+		return a.byRoutes.Watch(started{crsource.Kind(a.Cache, objects()[p], handler.EnqueueRequestsFromMapFunc(namespaceOf), a.ownRoutes, edited)})
+	}
 	return nil
 }
 

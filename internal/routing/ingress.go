@@ -32,7 +32,7 @@ func rule(host string, paths ...networkingv1.HTTPIngressPath) networkingv1.Ingre
 // sharedIngress leads every challenge of its hosts to the operator.
 func (s State) sharedIngress(name string, way Way, hosts []string) Object {
 	result := s.ingress(name, s.Namespace, way)
-	service, port := s.sharedBackend()
+	service, port := s.sharedBackend(s.Namespace)
 	for _, host := range hosts {
 		result.Spec.Rules = append(result.Spec.Rules, rule(host, path(wellKnown, s.pathType(way, networkingv1.PathTypePrefix), service, port)))
 	}
@@ -88,7 +88,7 @@ func (s State) edits(answers []Answer) []Edit {
 			wanted[answer.Way.Ingress.Name] = append(wanted[answer.Way.Ingress.Name], HostPath{answer.routeHost(), leaf})
 		}
 	}
-	shared, _ := s.sharedBackend()
+	shared, _ := s.sharedBackend(s.Namespace)
 	var result []Edit
 	for _, ingress := range s.Ingresses {
 		if s.isOurs(ingress) {
@@ -101,6 +101,25 @@ func (s State) edits(answers []Answer) []Edit {
 	}
 	slices.SortFunc(result, func(a, b Edit) int { return cmp.Compare(a.Ingress.Name, b.Ingress.Name) })
 	return result
+}
+
+// edited are the names of the Ingresses of others that are to have paths for these answers.
+func edited(answers []Answer) []string {
+	var result []string
+	for _, answer := range answers {
+		if answer.Way.Edits() {
+			result = append(result, answer.Way.Ingress.Name)
+		}
+	}
+	return sorted(result)
+}
+
+// HasPaths says whether an Ingress that somebody else made has paths that were added for challenges.
+func (s Settings) HasPaths(ingress *networkingv1.Ingress) bool {
+	shared, _ := s.sharedBackend(ingress.Namespace)
+	return !s.isOurs(ingress) && slices.ContainsFunc(ingress.Spec.Rules, func(rule networkingv1.IngressRule) bool {
+		return rule.HTTP != nil && slices.ContainsFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool { return leadsToUs(path, shared) })
+	})
 }
 
 // Apply gives the Ingress as it is to be, and whether that is another than it is. Whatever else it has stays as it is.
