@@ -84,9 +84,10 @@ type GatewayAPI struct {
 	parts atomic.Pointer[[]part]
 	// consumers are the controllers that are woken.
 	consumers []consumer
-	// routing is the controller that is woken by the TLSRoutes that isOurs passes.
-	routing controller.Controller
-	isOurs  predicate.Predicate
+	// byRoutes, if set, is woken by the HTTPRoutes and TLSRoutes that are its own, by their namespace: a TLSRoute
+	// that an earlier process left would take the connections for its hosts for ever.
+	byRoutes  controller.Controller
+	ownRoutes predicate.Predicate
 	// known are the parts that have ever been watched.
 	known map[part]bool
 	// missing are the parts that were served before the last look, and not at it.
@@ -116,6 +117,11 @@ func (a *GatewayAPI) SetupWithManager(mgr ctrl.Manager, workers int, ofGateways,
 	}
 	a.known, a.missing = map[part]bool{}, map[part]bool{}
 	return mgr.Add(a)
+}
+
+// wakeByRoutes has a controller of namespaces woken by the HTTPRoutes that a predicate holds for.
+func (a *GatewayAPI) wakeByRoutes(woken controller.Controller, own predicate.Predicate) {
+	a.byRoutes, a.ownRoutes = woken, own
 }
 
 func (a *GatewayAPI) worksIn(namespace string) bool {
@@ -233,10 +239,8 @@ func (a *GatewayAPI) watch(p part) error {
 		}
 	}
 	a.common = true
-	if p == tlsRoutes && a.routing != nil {
-		// One that an earlier process left would take the connections for its hosts for ever.
-		woken := handler.EnqueueRequestsFromMapFunc(namespaceOf)
-		return a.routing.Watch(started{crsource.Kind(a.Cache, objects()[p], woken, a.isOurs, edited)})
+	if (p == httpRoutes || p == tlsRoutes) && a.byRoutes != nil {
+		return a.byRoutes.Watch(started{crsource.Kind(a.Cache, objects()[p], handler.EnqueueRequestsFromMapFunc(namespaceOf), a.ownRoutes, edited)})
 	}
 	return nil
 }

@@ -71,6 +71,8 @@ func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []s
 // waited as long as the order lives.
 func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []string) error {
 	over := r.snapshot(pass).CheckIsOver()
+	looking, cancel := context.WithTimeout(ctx, longestChecks)
+	defer cancel()
 	pass.progress.CheckNote = ""
 	persists := false
 	for _, authorization := range pass.challenges(urls) {
@@ -78,7 +80,7 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			pass.progress.Checked[authorization.URL] = true
 			continue
 		}
-		err := r.Solvers.Check(ctx, r.challenge(pass, authorization))
+		err := r.Solvers.Check(looking, r.challenge(pass, authorization))
 		if r.mayHavePod(authorization.Challenge, err) {
 			return r.fallBackToPods(ctx, pass, authorization, err)
 		}
@@ -87,10 +89,10 @@ func (r *OrderReconciler) check(ctx context.Context, pass *orderPass, urls []str
 			pass.progress.Checked[authorization.URL] = true
 		case over && authorization.Challenge.Type != acmev1.DNSPersist01:
 			pass.progress.Checked[authorization.URL] = true
-			pass.progress.Unseen[authorization.URL] = err.Error()
+			pass.progress.Unseen[authorization.URL] = condition.Bounded(err.Error(), longestNote)
 		default:
 			persists = persists || authorization.Challenge.Type == acmev1.DNSPersist01
-			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %v", authorization.Identifier, err)
+			pass.progress.CheckNote = fmt.Sprintf("waiting until the answer for %q can be seen: %s", authorization.Identifier, condition.Bounded(err.Error(), longestNote))
 		}
 	}
 	if pass.progress.CheckNote != "" {
@@ -135,6 +137,10 @@ func (r *OrderReconciler) fallBackToPods(ctx context.Context, pass *orderPass, f
 	r.Events.FallsBackToPods(pass.order, message)
 	return nil
 }
+
+// longestChecks bounds all checks of a pass together: an order may have a hundred names, and a network that swallows
+// questions takes seconds for each. What was seen by then need not be looked at again by the next pass.
+const longestChecks = 15 * time.Second
 
 // longestNote bounds what is written of a check, in bytes.
 const longestNote = 1024

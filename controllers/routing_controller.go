@@ -52,15 +52,29 @@ type RoutingReconciler struct {
 type heldRoutes struct {
 	needed  routing.Memory
 	lenient map[string]bool
-	// nextWrite is the earliest time of the next change, so that orders which come together are routed together: every
-	// change makes an ingress controller load its configuration anew.
-	nextWrite      time.Time
-	lookedForGrant bool
+	// nextPass is the earliest time of the next pass, so that orders which come together are routed together: every
+	// change makes an ingress controller load its configuration anew, and every pass looks at all orders.
+	nextPass time.Time
+	// edited are the Ingresses of others that orders need paths in.
+	edited []string
+	grant  heldGrant
 	// problem is what the last change failed with.
 	problem error
 }
 
+// heldGrant is what is known of the ReferenceGrant of a namespace, which is not watched.
+type heldGrant struct {
+	// found is the grant as it was seen last, nil if there was none.
+	found *gatewayv1beta1.ReferenceGrant
+	// looked is when it was looked for last, zero if it never was, or may have been changed since.
+	looked time.Time
+}
+
 const (
+	// betweenLooks is the least time between two passes over a namespace, whatever happens there.
+	betweenLooks = 100 * time.Millisecond
+	// grantTrust is how long a grant is taken to be as it was seen.
+	grantTrust = time.Minute
 	// betweenWrites is the least time between two changes of the routes of a namespace.
 	betweenWrites = time.Second
 	// distrust is how long orders have pods of their own after a route did not lead to the operator.
@@ -72,16 +86,21 @@ const (
 // Reconcile brings the routes of one namespace to what its orders need.
 func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	now, held := r.Client.Now(), r.holding(request.Name)
+	if now.Before(held.nextPass) {
+		return report.Result(nil, held.nextPass, now)
+	}
 	state, err := r.load(ctx, request.Name, held)
 	if err != nil {
 		return report.Result(err, noTime, now)
 	}
 	plan := routing.Decide(*state)
-	if !plan.Idle() && now.Before(held.nextWrite) {
-		return report.Result(nil, held.nextWrite, now)
-	}
-	r.remember(held, plan)
+	news := r.remember(held, plan)
 	if plan.Idle() {
+		held.nextPass = now.Add(betweenLooks)
+		if news {
+			// An Ingress that came while this pass looked woke nobody, since nobody was known to wait for it.
+			return report.Result(nil, held.nextPass, now)
+		}
 		return report.Result(nil, plan.Recheck, now)
 	}
 	err = r.act(ctx, held, plan)
@@ -90,7 +109,7 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return report.Result(outcome.WaitUntil(now.Add(routeRetry), "RouteError", "%v", err), plan.Recheck, now)
 	}
 	// Whether all of it came to be is seen then.
-	return report.Result(nil, held.nextWrite, now)
+	return report.Result(nil, held.nextPass, now)
 }
 
 func (r *RoutingReconciler) holding(namespace string) *heldRoutes {
@@ -105,19 +124,24 @@ func (r *RoutingReconciler) holding(namespace string) *heldRoutes {
 	return r.held[namespace]
 }
 
-func (r *RoutingReconciler) remember(held *heldRoutes, plan routing.Plan) {
+// remember keeps what the next passes and the watches need, and says whether the orders wait for other Ingresses than
+// before.
+func (r *RoutingReconciler) remember(held *heldRoutes, plan routing.Plan) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	held.needed = plan.Needed
+	news = !slices.Equal(held.edited, plan.Edited)
+	held.needed, held.edited = plan.Needed, plan.Edited
 	if plan.Idle() {
 		held.problem = nil
 	}
+	return news
 }
 
 func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	held.nextWrite, held.problem = r.Client.Now().Add(betweenWrites), problem
+	held.nextPass, held.problem = r.Client.Now().Add(betweenWrites), problem
+	held.grant = heldGrant{}
 }
 
 // problem is what the routes of a namespace could not be made for, nil if they could.
@@ -192,17 +216,7 @@ func (r *RoutingReconciler) loadGateways(ctx context.Context, state *routing.Sta
 	if err := errors.Join(r.loadHTTPRoutes(ctx, state), r.loadTLSRoutes(ctx, state)); err != nil {
 		return err
 	}
-	// A grant is there as long as routes are; one that an earlier process left is looked for once.
-	if len(state.HTTPRoutes)+len(state.TLSRoutes) == 0 && held.lookedForGrant {
-		return nil
-	}
-	grant := &gatewayv1beta1.ReferenceGrant{}
-	err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
-	if err == nil {
-		state.Others = append(state.Others, grant)
-	}
-	held.lookedForGrant = err == nil || apierrors.IsNotFound(err)
-	return client.IgnoreNotFound(err)
+	return r.loadGrant(ctx, state, held)
 }
 
 func (r *RoutingReconciler) loadHTTPRoutes(ctx context.Context, state *routing.State) error {
@@ -229,6 +243,29 @@ func (r *RoutingReconciler) loadTLSRoutes(ctx context.Context, state *routing.St
 	}
 	for i := range routes.Items {
 		state.TLSRoutes = append(state.TLSRoutes, &routes.Items[i])
+	}
+	return nil
+}
+
+// loadGrant reads the grant, which is there as long as routes of the Gateway API are. It may outlive them, where they
+// went with their namespace, or where an earlier process left it: it is known to be gone only when it was looked for and
+// not found.
+func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State, held *heldRoutes) error {
+	known := &held.grant
+	isGone := !known.looked.IsZero() && known.found == nil && len(state.HTTPRoutes)+len(state.TLSRoutes) == 0
+	if !isGone && (known.found == nil || !state.Now.Before(known.looked.Add(grantTrust))) {
+		grant := &gatewayv1beta1.ReferenceGrant{}
+		err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		*known = heldGrant{looked: state.Now}
+		if err == nil {
+			known.found = grant
+		}
+	}
+	if known.found != nil {
+		state.Others = append(state.Others, known.found)
 	}
 	return nil
 }
@@ -347,8 +384,8 @@ func (r *RoutingReconciler) prefersPods(order *acmev1.Order, chosen *v1.ACMESolv
 	return known && r.Client.Now().Before(at.Add(distrust))
 }
 
-// SetupWithManager wakes a namespace by its Orders, by routes of ours that somebody changes, and, all that have routes,
-// by the operator's own endpoints.
+// SetupWithManager wakes a namespace by its Orders, by what is ours that somebody changes or an earlier process left, by
+// the Ingresses of others that orders need paths in, and, all that have routes, by the operator's own endpoints.
 func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	isOurs := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		return object.GetLabels()[r.Settings.Names.Label.HTTP01Solver] == "true"
@@ -360,18 +397,39 @@ func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		order, ok := object.(*acmev1.Order)
 		return ok && wasRouted(order)
 	})
+	ours := builder.WithPredicates(isOurs)
 	b := ctrl.NewControllerManagedBy(mgr).Named("routing")
 	if r.Settings.Image != "" {
-		b = b.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs))
+		b = b.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), ours)
 	}
 	made, err := b.
 		Watches(&acmev1.Order{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isRouted)).
-		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(isOurs)).
+		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(predicate.NewPredicateFuncs(r.concerns))).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), ours).
+		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), ours).
 		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(r.routed), builder.WithPredicates(isOwnEndpoints), news).
 		WithOptions(options(2)).
 		Build(r)
-	r.Gateways.routing, r.Gateways.isOurs = made, isOurs
-	return err
+	if err != nil {
+		return err
+	}
+	r.Gateways.wakeByRoutes(made, isOurs)
+	return nil
+}
+
+// concerns says whether an Ingress is ours, has a path of ours, or is to have one.
+func (r *RoutingReconciler) concerns(object client.Object) bool {
+	ingress, ok := object.(*networkingv1.Ingress)
+	if !ok {
+		return false
+	}
+	if ingress.Labels[r.Settings.Names.Label.HTTP01Solver] == "true" || r.Settings.HasPaths(ingress) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.held[ingress.Namespace]
+	return held != nil && slices.Contains(held.edited, ingress.Name)
 }
 
 func namespaceOf(_ context.Context, object client.Object) []reconcile.Request {

@@ -120,12 +120,8 @@ func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver
 	named := false
 	for i := range ingresses.Items {
 		ingress := &ingresses.Items[i]
-		ours := ingress.Labels[r.Settings.Names.Label.HTTP01Solver] == "true"
-		if answer.Way.Edits() == ours || answer.Way.Edits() && ingress.Name != answer.Way.Ingress.Name {
-			continue
-		}
-		named = named || answer.Way.Edits()
-		if routing.Leads(ingress, answer) {
+		named = named || answer.Way.Edits() && ingress.Name == answer.Way.Ingress.Name
+		if r.Settings.Leads(ingress, answer) {
 			return solver.Route{Name: fmt.Sprintf("Ingress %q", ingress.Name), Addresses: routing.IngressAddresses(ingress)}, nil
 		}
 	}
@@ -145,7 +141,7 @@ func (r *RoutingReconciler) throughGateway(ctx context.Context, challenge solver
 	}
 	for i := range routes.Items {
 		route := &routes.Items[i]
-		if !routing.LeadsRoute(route, answer) {
+		if !r.Settings.LeadsRoute(route, answer) {
 			continue
 		}
 		return r.attached(ctx, attachment{

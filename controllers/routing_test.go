@@ -119,6 +119,10 @@ var _ = Describe("the route of a challenge", func() {
 		grant := &gatewayv1beta1.ReferenceGrant{}
 		Expect(s.Get(ctx, client.ObjectKey{Namespace: e.own, Name: routing.GrantName(s.namespace)}, grant)).To(Succeed())
 		Expect(grant.Spec.To).To(ConsistOf(gatewayv1beta1.ReferenceGrantTo{Kind: "Service", Name: new(gatewayv1.ObjectName("solver"))}))
+
+		// Somebody, or the deletion of the namespace, takes the last route away.
+		Expect(s.Delete(ctx, &routes[0])).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(grant), grant)) }).Should(BeTrue())
 	})
 
 	It("is told to be missing a listener that could carry it", func(ctx SpecContext) {
@@ -160,6 +164,60 @@ var _ = Describe("the route of a challenge", func() {
 			g.Expect(now.Annotations).To(HaveKeyWithValue("kept", "yes"))
 		}).Should(Succeed())
 		Expect(ours(ctx, s, &networkingv1.IngressList{}).Items).To(BeEmpty())
+	})
+
+	It("is added to an existing Ingress that somebody makes later, and again where somebody takes it out", func(ctx SpecContext) {
+		e := startEdge(ctx, s)
+		inBackground(e.giveAddresses)
+		// The CA is asked when the route answers, and that only after the path was taken out once.
+		e.intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			return true
+		})
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{Name: "shop"})))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		expectWaiting(ctx, s, crt, `there is no Ingress "shop"`)
+		shop := &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "shop"},
+			Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{ingressRule("web.example.test", "/", "shop")}},
+		}
+		wanted := shop.Spec.DeepCopy()
+		paths := func(g Gomega) int {
+			g.Expect(s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
+			return len(shop.Spec.Rules[0].HTTP.Paths)
+		}
+		create(ctx, s, shop)
+		Eventually(paths).Should(Equal(2))
+		Eventually(func(g Gomega) {
+			paths(g)
+			shop.Spec = *wanted.DeepCopy()
+			g.Expect(s.Update(ctx, shop)).To(Succeed())
+		}).Should(Succeed())
+		Eventually(paths).Should(Equal(2))
+		e.intercept(nil)
+		expectReady(ctx, s, crt)
+	})
+
+	It("goes, with all that leads there, where an operator that was killed left it", func(ctx SpecContext) {
+		left := ingressRule("web.example.test", "/", "shop")
+		left.HTTP.Paths = append(ingressRule("", "/.well-known/acme-challenge/left", "certwright-http01").HTTP.Paths, left.HTTP.Paths...)
+		shop := &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "shop"},
+			Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{left}},
+		}
+		other := newNamespace(ctx, s.Client)
+		service := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "certwright-http01", Labels: map[string]string{names.Label.HTTP01Solver: "true"}},
+			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 8089}}},
+		}
+		create(ctx, s, shop, service)
+		startEdge(ctx, s, func(options *operator.Options) { options.Namespaces = append(options.Namespaces, other) })
+		Eventually(func(g Gomega) {
+			g.Expect(s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
+			g.Expect(shop.Spec.Rules).To(HaveExactElements(ingressRule("web.example.test", "/", "shop")))
+			g.Expect(apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(service), service))).To(BeTrue())
+		}).Should(Succeed())
 	})
 
 	It("is for the Ingress that the Certificate's annotation names instead of the solver's class", func(ctx SpecContext) {

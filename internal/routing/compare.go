@@ -23,7 +23,7 @@ func (s State) compare(desired []Object, plan *Plan) {
 		switch {
 		case have == nil:
 			plan.Create = append(plan.Create, want)
-		case isSpent(have):
+		case isSpent(have, want):
 			plan.Delete = append(plan.Delete, have)
 		case have != want:
 			if changed := adjusted(have, want); changed != nil {
@@ -58,10 +58,23 @@ func identity(object Object) string {
 	return fmt.Sprintf("%T/%s/%s", object, object.GetNamespace(), object.GetName())
 }
 
-// isSpent says whether an object will not do any more what it is there for, such as a pod that was evicted.
-func isSpent(object Object) bool {
-	pod, ok := object.(*corev1.Pod)
-	return ok && pod.Status.Phase == corev1.PodFailed && pod.DeletionTimestamp == nil
+// isSpent says whether an object will not do any more what it is there for, and is to be made anew: a pod that was
+// evicted or ended with its node, or the shared Service when the operator answers at another port than it did. No
+// Service is ever changed, which is a right that the operator does without.
+func isSpent(have, want Object) bool {
+	if have.GetDeletionTimestamp() != nil {
+		return false
+	}
+	switch have := have.(type) {
+	case *corev1.Pod:
+		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded
+	case *corev1.Service:
+		wanted, ok := want.(*corev1.Service)
+		return ok && len(wanted.OwnerReferences) == 0 && (len(have.Spec.Ports) != 1 ||
+			have.Spec.Ports[0].Port != wanted.Spec.Ports[0].Port || have.Spec.Ports[0].TargetPort != wanted.Spec.Ports[0].TargetPort)
+	default:
+		return false
+	}
 }
 
 // isFixed says whether an object never changes once it is made.

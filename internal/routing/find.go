@@ -11,14 +11,36 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
+// routePath is the path by which a route leads to an answer: that of the challenge, or, where orders share the route,
+// that of all challenges.
+func (a Answer) routePath() string {
+	if a.sharesRoute() {
+		return wellKnown
+	}
+	return a.path()
+}
+
+// isOfWay says whether a route of ours is one that an answer takes. One of another class or of other parents may be for
+// the same host: it stays for a while after somebody has corrected a solver.
+func (s Settings) isOfWay(object metav1.Object, answer Answer) bool {
+	return s.isOurs(object) && object.GetLabels()[s.Names.Label.HTTP01Route] == answer.Way.Key()
+}
+
 // Leads says whether an Ingress leads to an answer.
-func Leads(ingress *networkingv1.Ingress, answer Answer) bool {
+func (s Settings) Leads(ingress *networkingv1.Ingress, answer Answer) bool {
+	if answer.Way.Edits() {
+		if s.isOurs(ingress) || ingress.Name != answer.Way.Ingress.Name {
+			return false
+		}
+	} else if !s.isOfWay(ingress, answer) {
+		return false
+	}
 	for _, rule := range ingress.Spec.Rules {
 		if rule.Host != answer.routeHost() || rule.HTTP == nil {
 			continue
 		}
 		if slices.ContainsFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool {
-			return path.Path == answer.path() || path.Path == wellKnown
+			return path.Path == answer.routePath()
 		}) {
 			return true
 		}
@@ -27,13 +49,16 @@ func Leads(ingress *networkingv1.Ingress, answer Answer) bool {
 }
 
 // LeadsRoute says whether an HTTPRoute of ours leads to an answer.
-func LeadsRoute(route *gatewayv1.HTTPRoute, answer Answer) bool {
+func (s Settings) LeadsRoute(route *gatewayv1.HTTPRoute, answer Answer) bool {
+	if !s.isOfWay(route, answer) {
+		return false
+	}
 	if !slices.Contains(routeHosts(route), answer.routeHost()) && len(route.Spec.Hostnames) > 0 {
 		return false
 	}
 	for _, rule := range route.Spec.Rules {
 		for _, match := range rule.Matches {
-			if match.Path != nil && match.Path.Value != nil && (*match.Path.Value == answer.path() || *match.Path.Value == wellKnown) {
+			if match.Path != nil && match.Path.Value != nil && *match.Path.Value == answer.routePath() {
 				return true
 			}
 		}

@@ -3,6 +3,7 @@ package routing
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 )
@@ -31,7 +32,7 @@ func rule(host string, paths ...networkingv1.HTTPIngressPath) networkingv1.Ingre
 // sharedIngress leads every challenge of its hosts to the operator.
 func (s State) sharedIngress(name string, way Way, hosts []string) Object {
 	result := s.ingress(name, s.Namespace, way)
-	service, port := s.sharedBackend()
+	service, port := s.sharedBackend(s.Namespace)
 	for _, host := range hosts {
 		result.Spec.Rules = append(result.Spec.Rules, rule(host, path(wellKnown, s.pathType(way, networkingv1.PathTypePrefix), service, port)))
 	}
@@ -66,6 +67,8 @@ type Edit struct {
 	Paths   []HostPath
 	// Way is what the paths are routed alike by, empty if none is to come.
 	Way string
+	// Shared is the Service of the namespace that leads to the operator.
+	Shared string
 }
 
 // HostPath is a path of a host.
@@ -85,18 +88,38 @@ func (s State) edits(answers []Answer) []Edit {
 			wanted[answer.Way.Ingress.Name] = append(wanted[answer.Way.Ingress.Name], HostPath{answer.routeHost(), leaf})
 		}
 	}
+	shared, _ := s.sharedBackend(s.Namespace)
 	var result []Edit
 	for _, ingress := range s.Ingresses {
 		if s.isOurs(ingress) {
 			continue
 		}
-		edit := Edit{Ingress: ingress, Paths: wanted[ingress.Name], Way: ways[ingress.Name]}
+		edit := Edit{Ingress: ingress, Paths: wanted[ingress.Name], Way: ways[ingress.Name], Shared: shared}
 		if _, changed := edit.Apply(ingress); changed {
 			result = append(result, edit)
 		}
 	}
 	slices.SortFunc(result, func(a, b Edit) int { return cmp.Compare(a.Ingress.Name, b.Ingress.Name) })
 	return result
+}
+
+// edited are the names of the Ingresses of others that are to have paths for these answers.
+func edited(answers []Answer) []string {
+	var result []string
+	for _, answer := range answers {
+		if answer.Way.Edits() {
+			result = append(result, answer.Way.Ingress.Name)
+		}
+	}
+	return sorted(result)
+}
+
+// HasPaths says whether an Ingress that somebody else made has paths that were added for challenges.
+func (s Settings) HasPaths(ingress *networkingv1.Ingress) bool {
+	shared, _ := s.sharedBackend(ingress.Namespace)
+	return !s.isOurs(ingress) && slices.ContainsFunc(ingress.Spec.Rules, func(rule networkingv1.IngressRule) bool {
+		return rule.HTTP != nil && slices.ContainsFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool { return leadsToUs(path, shared) })
+	})
 }
 
 // Apply gives the Ingress as it is to be, and whether that is another than it is. Whatever else it has stays as it is.
@@ -111,7 +134,7 @@ func (e Edit) Apply(ingress *networkingv1.Ingress) (*networkingv1.Ingress, bool)
 		}
 		before := len(rule.HTTP.Paths)
 		rule.HTTP.Paths = slices.DeleteFunc(rule.HTTP.Paths, func(path networkingv1.HTTPIngressPath) bool {
-			if !leadsToUs(path) {
+			if !leadsToUs(path, e.Shared) {
 				return false
 			}
 			at := slices.IndexFunc(missing, func(wanted HostPath) bool {
@@ -148,9 +171,9 @@ func insert(spec *networkingv1.IngressSpec, wanted HostPath) {
 }
 
 // leadsToUs says whether a path of somebody else's Ingress is one that we added: it is a challenge's, and its Service
-// has a name that is ours.
-func leadsToUs(path networkingv1.HTTPIngressPath) bool {
+// has a name that is ours. What stands for all challenges, without a token, is not.
+func leadsToUs(path networkingv1.HTTPIngressPath, shared string) bool {
 	service := path.Backend.Service
-	return service != nil && len(path.Path) > len(wellKnown) && path.Path[:len(wellKnown)] == wellKnown &&
-		(service.Name == sharedName || isPodName(service.Name))
+	token, isChallenge := strings.CutPrefix(path.Path, wellKnown+"/")
+	return service != nil && isChallenge && token != "" && (service.Name == shared || isPodName(service.Name))
 }

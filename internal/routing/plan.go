@@ -47,6 +47,8 @@ type State struct {
 type Plan struct {
 	Create, Update, Delete []Object
 	Edits                  []Edit
+	// Edited are the names of the Ingresses of others that are to have paths of ours now, whether they exist or not.
+	Edited []string
 	// Needed is to be remembered for the next Plan.
 	Needed Memory
 	// Recheck is when something is no longer needed, zero if nothing waits for that.
@@ -67,7 +69,7 @@ func Decide(s State) Plan {
 	plan := Plan{Needed: s.remember(answers)}
 	desired := append(s.shared(answers, plan.Needed), s.pods(answers)...)
 	s.compare(desired, &plan)
-	plan.Edits = s.edits(answers)
+	plan.Edits, plan.Edited = s.edits(answers), edited(answers)
 	for _, needed := range plan.Needed {
 		if until := needed.Add(keep); plan.Recheck.IsZero() || until.Before(plan.Recheck) {
 			plan.Recheck = until
@@ -152,7 +154,7 @@ func routeHosts(route *gatewayv1.HTTPRoute) []string {
 	return hosts
 }
 
-func (s State) isOurs(object Object) bool {
+func (s Settings) isOurs(object metav1.Object) bool {
 	return object.GetLabels()[s.Names.Label.HTTP01Solver] == "true"
 }
 
@@ -286,9 +288,9 @@ func (s State) room(wayKey, host string, routes map[string][]string, isNeeded fu
 	}
 }
 
-// sharedBackend is the Service, in the namespace, that leads to the operator.
-func (s State) sharedBackend() (string, int32) {
-	if s.Namespace == s.OwnNamespace {
+// sharedBackend is the Service, in a namespace, that leads to the operator.
+func (s Settings) sharedBackend(namespace string) (string, int32) {
+	if namespace == s.OwnNamespace {
 		return s.Service, s.Port
 	}
 	return sharedName, s.Port
@@ -298,7 +300,7 @@ func (s State) backend(answer Answer) (string, int32) {
 	if answer.Mode == v1.SolverPod {
 		return podName(answer.Order), PodPort
 	}
-	return s.sharedBackend()
+	return s.sharedBackend(s.Namespace)
 }
 
 func (s State) sharedService() Object {

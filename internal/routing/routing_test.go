@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/certwright/certwright/api"
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
@@ -333,17 +334,19 @@ func TestPodGoesWithTheOrder(t *testing.T) {
 	}
 }
 
-func TestAPodThatFailedIsReplaced(t *testing.T) {
+func TestAPodThatEndedIsReplaced(t *testing.T) {
 	s := state(order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
 	s = after(s, routing.Decide(s))
-	for _, object := range s.Others {
-		if pod, ok := object.(*corev1.Pod); ok {
-			pod.Status.Phase = corev1.PodFailed
+	for _, phase := range []corev1.PodPhase{corev1.PodFailed, corev1.PodSucceeded} {
+		for _, object := range s.Others {
+			if pod, ok := object.(*corev1.Pod); ok {
+				pod.Status.Phase = phase
+			}
 		}
-	}
-	plan := routing.Decide(s)
-	if len(plan.Delete) != 1 || len(written(routing.Decide(after(s, plan)).Create)) != 1 {
-		t.Errorf("delete %v", written(plan.Delete))
+		plan := routing.Decide(s)
+		if len(plan.Delete) != 1 || len(written(routing.Decide(after(s, plan)).Create)) != 1 {
+			t.Errorf("%s: delete %v", phase, written(plan.Delete))
+		}
 	}
 }
 
@@ -593,5 +596,78 @@ func TestPodProblem(t *testing.T) {
 		if got := routing.PodProblem(&corev1.Pod{Status: test.status}); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// In the operator's own namespace the path leads to the operator's own Service.
+func TestEditsInTheOperatorsOwnNamespace(t *testing.T) {
+	s := state(order("a", v1.SolverShared, byIngress(v1.HTTP01Ingress{Name: "shop"}), "shop.example.test"))
+	s.Namespace = s.OwnNamespace
+	before := shop(rule("shop.example.test", "web"))
+	before.Spec.Rules[0].HTTP.Paths = append(before.Spec.Rules[0].HTTP.Paths, rule("", "solver").HTTP.Paths...)
+	before.Spec.Rules[0].HTTP.Paths[1].Path = wellKnown + "/"
+	s.Ingresses = []*networkingv1.Ingress{before}
+	edited, _ := routing.Decide(s).Edits[0].Apply(before)
+	s.Ingresses = []*networkingv1.Ingress{edited}
+	if plan := routing.Decide(s); !plan.Idle() {
+		t.Fatalf("an edit that was made is made again: %+v", plan.Edits)
+	}
+	s.Orders = nil
+	plan := routing.Decide(s)
+	if len(plan.Edits) != 1 {
+		t.Fatal("the path stays for ever")
+	}
+	undone, _ := plan.Edits[0].Apply(edited)
+	if diff := cmp.Diff(before.Spec, undone.Spec); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// The route of a class that was wrong stays for a while, and is not the one to ask.
+func TestARouteOfAnotherWayDoesNotLead(t *testing.T) {
+	answer := func(mode v1.SolverMode, solver v1.HTTP01Solver) routing.Answer {
+		return routing.Answers(names, order("a", mode, solver, "a.example.test"))[0]
+	}
+	made := func(answer routing.Answer) routing.Plan {
+		return routing.Decide(state(order("a", answer.Mode, v1.HTTP01Solver{Ingress: answer.Way.Ingress, GatewayHTTPRoute: answer.Way.Gateway}, "a.example.test")))
+	}
+	right, wrong := answer(v1.SolverShared, byIngress(v1.HTTP01Ingress{})), answer(v1.SolverShared, byIngress(v1.HTTP01Ingress{Class: new("wrong")}))
+	s := state()
+	ingress := find[*networkingv1.Ingress](t, made(right).Create)
+	if !s.Leads(ingress, right) {
+		t.Error("an Ingress does not lead where it was made for")
+	}
+	if s.Leads(ingress, wrong) {
+		t.Error("an Ingress of another class leads")
+	}
+	pod := answer(v1.SolverPod, byIngress(v1.HTTP01Ingress{}))
+	if s.Leads(ingress, pod) || !s.Leads(find[*networkingv1.Ingress](t, made(pod).Create), pod) {
+		t.Error("the answer of a pod has an Ingress of its own")
+	}
+	public := answer(v1.SolverShared, byGateway())
+	internal := answer(v1.SolverShared, v1.HTTP01Solver{GatewayHTTPRoute: &v1.HTTP01GatewayHTTPRoute{ParentRefs: []v1.ParentReference{{Name: "internal"}}}})
+	route := find[*gatewayv1.HTTPRoute](t, made(public).Create)
+	if !s.LeadsRoute(route, public) || s.LeadsRoute(route, internal) {
+		t.Error("an HTTPRoute leads for its own parents only")
+	}
+}
+
+// An operator that was started anew with another port or Service finds what the one before it made.
+func TestWhatLeadsToTheOperatorFollowsItsServiceAndPort(t *testing.T) {
+	s := state(order("a", v1.SolverShared, byIngress(v1.HTTP01Ingress{}), "a.example.test"), order("b", v1.SolverShared, byGateway(), "b.example.test"))
+	s = after(s, routing.Decide(s))
+	s.Service, s.Port = "answers", 8090
+	plan := routing.Decide(s)
+	find[*corev1.Service](t, plan.Delete)
+	if grant := find[*gatewayv1beta1.ReferenceGrant](t, plan.Update); *grant.Spec.To[0].Name != "answers" {
+		t.Errorf("grant %+v", grant.Spec)
+	}
+	s = after(s, plan)
+	plan = routing.Decide(s)
+	if service := find[*corev1.Service](t, plan.Create); service.Spec.Ports[0].Port != 8090 || service.Spec.Ports[0].TargetPort.IntVal != 8090 {
+		t.Errorf("ports %+v", service.Spec.Ports)
+	}
+	if plan = routing.Decide(after(s, plan)); !plan.Idle() {
+		t.Errorf("changed again: %v", written(plan.Update))
 	}
 }

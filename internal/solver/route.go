@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -96,8 +97,8 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	}
 	var last error
 	for _, address := range route.Addresses {
-		dialer := s.dialer(reach.Policy{Allowed: append(s.Reach.Allowed, privateNetworks...)})
-		last = s.ask(ctx, dialer, address, challenge)
+		dialer := s.dialer(reach.Policy{Allowed: slices.Concat(s.Reach.Allowed, privateNetworks)})
+		last = s.ask(ctx, dialer, address, challenge, true)
 		if last == nil {
 			return nil
 		}
@@ -107,13 +108,15 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	return &RouteError{Message: fmt.Sprintf("through %s: %v", route.Name, last), Answered: answered, Err: last}
 }
 
-// askPublic asks at the name.
+// askPublic asks at the name, and where its redirects lead. The name is the tenant's and not the issuer's, so that what
+// an Issuer of a namespace may reach holds for a ClusterIssuer too.
 func (s *Solvers) askPublic(ctx context.Context, challenge Challenge) error {
-	return s.ask(ctx, s.dialer(s.reach(challenge)), challenge.Identifier, challenge)
+	return s.ask(ctx, s.dialer(s.Reach), challenge.Identifier, challenge, false)
 }
 
-// ask asks at an address or a name, at the port where the CA asks, as the CA does.
-func (s *Solvers) ask(ctx context.Context, dialer *net.Dialer, at string, challenge Challenge) error {
+// ask asks at an address or a name, at the port where the CA asks, as the CA does. With stay, redirects that lead elsewhere
+// are not followed.
+func (s *Solvers) ask(ctx context.Context, dialer *net.Dialer, at string, challenge Challenge, stay bool) error {
 	if challenge.Progress.Type == acmev1.TLSALPN01 {
 		return tlsalpn01.Check(ctx, dialer, tlsalpn01.Request{
 			Address: net.JoinHostPort(at, strconv.Itoa(cmp.Or(s.TLSPort, publicTLSPort))),
@@ -121,7 +124,7 @@ func (s *Solvers) ask(ctx context.Context, dialer *net.Dialer, at string, challe
 		})
 	}
 	return http01.CheckRoute(ctx, dialer, http01.Request{
-		Address: net.JoinHostPort(at, strconv.Itoa(cmp.Or(s.HTTPPort, publicPort))), Host: challenge.Identifier,
+		Address: net.JoinHostPort(at, strconv.Itoa(cmp.Or(s.HTTPPort, publicPort))), Host: challenge.Identifier, Stay: stay,
 		Token: challenge.Progress.Token, Want: challenge.Progress.KeyAuthorization,
 	})
 }

@@ -16,6 +16,8 @@ type Request struct {
 	Address string
 	// Host is the name to prove control of.
 	Host string
+	// Stay asks at Address whatever name a redirect goes to. Else only the Host's own redirects stay there.
+	Stay bool
 	// Token is that of the challenge, and Want its key authorization.
 	Token, Want string
 }
@@ -30,7 +32,8 @@ type Dialer interface {
 
 // CheckRoute asks once, over a new connection of the dialer and without a proxy, and follows redirects as a CA does: to
 // HTTP and HTTPS at any name, whatever its certificate. A redirect to the name itself stays at the address that was
-// asked. It returns nil where the body is what is wanted, a *CheckError where it is not.
+// asked, and with Stay any does: who owns a name, and so the redirect, chooses no address to dial. Else the dialer
+// has to be one that may go wherever a stranger says. It returns nil where the body is what is wanted, a *CheckError where it is not.
 func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 	asked, err := newRequest(ctx, request.Address, request.Host, request.Token)
 	if err != nil {
@@ -47,7 +50,7 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 		if err != nil {
 			return nil, err
 		}
-		if canonical, _ := CanonicalHost(host); hostHeader(canonical) == asked.Host {
+		if canonical, _ := CanonicalHost(host); request.Stay || hostHeader(canonical) == asked.Host {
 			host = at
 			if wanted == "80" {
 				wanted = port

@@ -87,3 +87,44 @@ func TestRouteSaysWhatItSaw(t *testing.T) {
 		t.Errorf("text %q, want %q", err, want)
 	}
 }
+
+// Whoever owns a name says where it redirects to: at a route, that is a name and never an address.
+func TestARedirectOfARouteThatStaysIsAskedAtItsAddress(t *testing.T) {
+	for _, target := range []string{"http://10.0.0.1/metrics", "https://10.0.0.1/metrics", "http://other.example.com/", "http://[fd00::1]/"} {
+		for stay, want := range map[bool]int{true: 0, false: 1} {
+			redirect := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Host == "www.example.com" {
+					http.Redirect(w, r, target, http.StatusFound)
+				}
+			})
+			e := startEdge(t, redirect, http.NotFoundHandler())
+			asked := route
+			asked.Stay = stay
+			if err := http01.CheckRoute(t.Context(), e, asked); err == nil {
+				t.Errorf("%s: no error", target)
+			}
+			elsewhere := 0
+			for _, address := range e.dialled {
+				if !strings.HasPrefix(address, "192.0.2.10:") {
+					elsewhere++
+				}
+			}
+			if elsewhere != want || len(e.dialled) != 2 {
+				t.Errorf("%s: stay %v, dialled %v", target, stay, e.dialled)
+			}
+		}
+	}
+}
+
+// A redirect from the apex to www is mostly answered by the same ingress controller.
+func TestARouteThatStaysAnswersForAnotherName(t *testing.T) {
+	redirect := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://web.example.com"+r.URL.Path, http.StatusPermanentRedirect)
+	})
+	e := startEdge(t, redirect, answers("web.example.com"))
+	asked := route
+	asked.Stay = true
+	if err := http01.CheckRoute(t.Context(), e, asked); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,96 @@
+package solver_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/solver"
+)
+
+// seen is a server that remembers the Host headers it was asked with.
+type seen struct {
+	handler http.HandlerFunc
+
+	mu    sync.Mutex
+	hosts []string
+}
+
+func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.hosts = append(s.hosts, r.Host)
+	s.mu.Unlock()
+	s.handler(w, r)
+}
+
+func (s *seen) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.hosts)
+}
+
+func start(t *testing.T, handler http.HandlerFunc) (*seen, string) {
+	t.Helper()
+	result := &seen{handler: handler}
+	server := httptest.NewServer(result)
+	t.Cleanup(server.Close)
+	return result, server.Listener.Addr().String()
+}
+
+// routes leads every challenge to the same addresses, and to the operator's own replicas.
+type routes []string
+
+func (r routes) Servers(context.Context, solver.Challenge) ([]string, error) { return nil, nil }
+
+func (r routes) Route(context.Context, solver.Challenge) (solver.Route, error) {
+	return solver.Route{Name: "Ingress", Addresses: r}, nil
+}
+
+// Who owns a name says where it leads and what it redirects to, whoever wrote the issuer: neither makes the operator
+// ask an address inside.
+func TestNamesLeadNowhereInside(t *testing.T) {
+	_, replica := start(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("token.thumbprint")) })
+	for name, ofClusterIssuer := range map[string]bool{"an Issuer": false, "a ClusterIssuer": true} {
+		t.Run(name, func(t *testing.T) {
+			inside, address := start(t, http.RedirectHandler("http://10.0.0.1/", http.StatusFound).ServeHTTP)
+			_, text, err := net.SplitHostPort(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			port, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			solvers := &solver.Solvers{
+				HTTPPort: port, Now: time.Now, Replicas: func(context.Context) ([]string, error) { return []string{replica}, nil },
+			}
+			challenge := solver.Challenge{
+				Identifier: "localhost", OfClusterIssuer: ofClusterIssuer,
+				Progress: &acmev1.ChallengeProgress{Type: acmev1.HTTP01, Token: "token", KeyAuthorization: "token.thumbprint", AnsweredBy: v1.SolverShared},
+			}
+			solvers.Router = routes{}
+			if err := solvers.Check(t.Context(), challenge); err == nil {
+				t.Error("nothing answered, and the check passes")
+			}
+			if asked := inside.asked(); len(asked) > 0 {
+				t.Errorf("the name was asked at a loopback address: %v", asked)
+			}
+			// Where the route is, a redirect is asked too, and nowhere else.
+			solvers.Router, solvers.Reach, challenge.Identifier = routes{"127.0.0.1"}, loopback(t), "www.example.test"
+			if err := solvers.Check(t.Context(), challenge); err == nil {
+				t.Error("redirects only, and the check passes")
+			}
+			if asked := inside.asked(); len(asked) < 2 || asked[0] != "www.example.test" || asked[1] != "10.0.0.1" {
+				t.Errorf("the route was asked for %v", asked)
+			}
+		})
+	}
+}
