@@ -25,7 +25,9 @@ func (silence) Servers(ctx context.Context, _ solver.Challenge) ([]string, error
 	return nil, errors.New(strings.Repeat("said the controller ", 2000))
 }
 
-func (silence) Route(context.Context, solver.Challenge) (solver.Route, error) { return solver.Route{}, nil }
+func (silence) Route(context.Context, solver.Challenge) (solver.Route, error) {
+	return solver.Route{}, nil
+}
 
 // However many names an order has, a network that swallows questions holds a worker for a moment only; and whatever a
 // controller says, what is told of it stays short.

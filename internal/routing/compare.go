@@ -85,14 +85,7 @@ func adjusted(have, want Object) Object {
 	result.SetAnnotations(merged(have.GetAnnotations(), want.GetAnnotations()))
 	switch want := want.(type) {
 	case *networkingv1.Ingress:
-		have, ok := result.(*networkingv1.Ingress)
-		if !ok {
-			return nil
-		}
-		have.Spec.Rules = want.Spec.Rules
-		if want.Spec.IngressClassName != nil {
-			have.Spec.IngressClassName = want.Spec.IngressClassName
-		}
+		adjustIngress(result, want)
 	case *gatewayv1.HTTPRoute:
 		if have, ok := result.(*gatewayv1.HTTPRoute); ok {
 			have.Spec.ParentRefs, have.Spec.Hostnames, have.Spec.Rules = want.Spec.ParentRefs, want.Spec.Hostnames, want.Spec.Rules
@@ -112,4 +105,15 @@ func adjusted(have, want Object) Object {
 		return nil
 	}
 	return result
+}
+
+func adjustIngress(object Object, want *networkingv1.Ingress) {
+	have, ok := object.(*networkingv1.Ingress)
+	if !ok {
+		return
+	}
+	have.Spec.Rules = want.Spec.Rules
+	if want.Spec.IngressClassName != nil {
+		have.Spec.IngressClassName = want.Spec.IngressClassName
+	}
 }
