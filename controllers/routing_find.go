@@ -112,6 +112,11 @@ func (r *RoutingReconciler) Route(ctx context.Context, challenge solver.Challeng
 	}
 }
 
+// nowhere says that there is no route, for a reason that a pod in the operator's place would meet as well.
+func nowhere(format string, args ...any) error {
+	return &solver.RouteError{Message: fmt.Sprintf(format, args...)}
+}
+
 func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
 	var ingresses networkingv1.IngressList
 	if err := r.Client.Cached.List(ctx, &ingresses, client.InNamespace(challenge.Order.Namespace), client.UnsafeDisableDeepCopy); err != nil {
@@ -126,14 +131,14 @@ func (r *RoutingReconciler) throughIngress(ctx context.Context, challenge solver
 		}
 	}
 	if answer.Way.Edits() && !named {
-		return solver.Route{}, fmt.Errorf("there is no Ingress %q, which the challenge's path is to be added to", answer.Way.Ingress.Name)
+		return solver.Route{}, nowhere("there is no Ingress %q, which the challenge's path is to be added to", answer.Way.Ingress.Name)
 	}
 	return solver.Route{}, r.missing(challenge, "the path in an Ingress", nil)
 }
 
 func (r *RoutingReconciler) throughGateway(ctx context.Context, challenge solver.Challenge, answer routing.Answer) (solver.Route, error) {
 	if !r.Gateways.serves(httpRoutes) {
-		return solver.Route{}, fmt.Errorf("the cluster does not serve HTTPRoutes: install the CRDs of the Gateway API")
+		return solver.Route{}, nowhere("the cluster does not serve HTTPRoutes: install the CRDs of the Gateway API")
 	}
 	var routes gatewayv1.HTTPRouteList
 	if err := r.Client.Cached.List(ctx, &routes, client.InNamespace(challenge.Order.Namespace), r.ours(), client.UnsafeDisableDeepCopy); err != nil {
@@ -197,7 +202,7 @@ func (r *RoutingReconciler) attached(ctx context.Context, route attachment) (sol
 		}
 	}
 	if len(result.Addresses) == 0 && len(problems) > 0 {
-		return result, fmt.Errorf("%s: %s", result.Name, strings.Join(problems, "; "))
+		return result, nowhere("%s: %s", result.Name, strings.Join(problems, "; "))
 	}
 	return result, nil
 }

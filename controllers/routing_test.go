@@ -246,7 +246,9 @@ var _ = Describe("the route of a challenge", func() {
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
 		create(ctx, s, crt)
 		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
-		clock.ahead.Add(int64(25 * time.Second))
+		clock.ahead.Add(int64(10 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 503")
+		clock.ahead.Add(int64(15 * time.Second))
 		expectReady(ctx, s, crt)
 		Eventually(func(g Gomega) {
 			var events eventsv1.EventList

@@ -22,7 +22,8 @@ import (
 type Router interface {
 	// Servers are the addresses (host:port) of what answers in the operator's stead, none if it answers itself.
 	Servers(ctx context.Context, challenge Challenge) ([]string, error)
-	// Route is the route of a challenge. Its error says what is missing or who refused it.
+	// Route is the route of a challenge. Its error says what is missing or who refused it; it is a *RouteError where
+	// that is so whatever answers.
 	Route(ctx context.Context, challenge Challenge) (Route, error)
 }
 
@@ -89,6 +90,9 @@ func isOurRefusal(err error) bool {
 // askRoute asks at the addresses of the route. One that answers is enough: they lead to the same.
 func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	route, err := s.Router.Route(ctx, challenge)
+	if failure, ok := errors.AsType[*RouteError](err); ok {
+		return failure
+	}
 	if err != nil {
 		return &RouteError{Message: err.Error(), Answered: true, Err: err}
 	}

@@ -2,6 +2,7 @@ package solver_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -92,5 +93,35 @@ func TestNamesLeadNowhereInside(t *testing.T) {
 				t.Errorf("the route was asked for %v", asked)
 			}
 		})
+	}
+}
+
+// missing is a router that has no route.
+type missing struct{ err error }
+
+func (missing) Servers(context.Context, solver.Challenge) ([]string, error) { return nil, nil }
+
+func (m missing) Route(context.Context, solver.Challenge) (solver.Route, error) {
+	return solver.Route{}, m.err
+}
+
+// A pod takes the operator's place only where it can do better.
+func TestWhatAPodWouldMeetTooIsNotMisrouted(t *testing.T) {
+	_, replica := start(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("token.thumbprint")) })
+	for want, err := range map[bool]error{
+		true:  errors.New("the Service cannot be made"),
+		false: &solver.RouteError{Message: "there is no Ingress"},
+	} {
+		solvers := &solver.Solvers{
+			Now: time.Now, Router: missing{err}, HTTPNameservers: []string{"127.0.0.1:1"},
+			Replicas: func(context.Context) ([]string, error) { return []string{replica}, nil },
+		}
+		failure := solvers.Check(t.Context(), solver.Challenge{
+			Identifier: "www.example.test",
+			Progress:   &acmev1.ChallengeProgress{Type: acmev1.HTTP01, Token: "token", KeyAuthorization: "token.thumbprint", AnsweredBy: v1.SolverShared},
+		})
+		if failure == nil || failure.Error() != err.Error() || solver.IsMisrouted(failure) != want {
+			t.Errorf("%v: told as %v, misrouted %v", err, failure, solver.IsMisrouted(failure))
+		}
 	}
 }
