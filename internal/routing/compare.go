@@ -51,7 +51,19 @@ func (s State) existing() []Object {
 	for _, route := range s.TLSRoutes {
 		result = append(result, route)
 	}
-	return append(result, s.Others...)
+	for _, object := range s.Others {
+		if !s.isOfCluster(object) {
+			result = append(result, object)
+		}
+	}
+	return result
+}
+
+// isOfCluster says whether an EndpointSlice is the cluster's own, which has the labels of the Service that it is for: those
+// of solver pods have ours, and are to be left alone.
+func (s State) isOfCluster(object Object) bool {
+	_, isSlice := object.(*discoveryv1.EndpointSlice)
+	return isSlice && object.GetLabels()[discoveryv1.LabelManagedBy] != s.Names.Group
 }
 
 func identity(object Object) string {

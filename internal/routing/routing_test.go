@@ -671,3 +671,20 @@ func TestWhatLeadsToTheOperatorFollowsItsServiceAndPort(t *testing.T) {
 		t.Errorf("changed again: %v", written(plan.Update))
 	}
 }
+
+// The cluster makes EndpointSlices for the Services of solver pods, and gives them the labels of these. To delete them
+// would leave the pods without traffic until they are made again.
+func TestEndpointSlicesOfTheClusterAreLeftAlone(t *testing.T) {
+	s := state(order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
+	s = after(s, routing.Decide(s))
+	service := find[*corev1.Service](t, s.Others)
+	s.Others = append(s.Others, &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{
+		Name: service.Name + "-x7k2p", Namespace: "shop",
+		Labels: map[string]string{
+			names.Label.HTTP01Solver: "true", discoveryv1.LabelServiceName: service.Name, discoveryv1.LabelManagedBy: "endpointslice-controller.k8s.io",
+		},
+	}})
+	if plan := routing.Decide(s); !plan.Idle() {
+		t.Errorf("deletes %v", written(plan.Delete))
+	}
+}
