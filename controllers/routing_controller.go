@@ -31,8 +31,9 @@ import (
 	"github.com/certwright/certwright/internal/routing"
 )
 
-// RoutingReconciler leads the HTTP-01 requests and TLS-ALPN-01 handshakes of CAs to what answers them, one namespace at a time. It is the one
-// owner of the objects that do: however many orders come at once, they share a few routes that are written together.
+// RoutingReconciler leads the HTTP-01 requests and TLS-ALPN-01 handshakes of CAs to what answers them, one namespace at
+// a time. It is the one owner of the objects that do: however many orders come at once, they share a few routes that are
+// written together.
 type RoutingReconciler struct {
 	Client   *kube.Client
 	Settings routing.Settings
