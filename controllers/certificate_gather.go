@@ -26,10 +26,7 @@ import (
 func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate) (*issuance.Snapshot, error) {
 	snapshot := &issuance.Snapshot{Now: r.Client.Now(), Names: r.Names, Certificate: crt}
 	var err error
-	if snapshot.Requests, err = r.requests(ctx, crt); err != nil {
-		return nil, err
-	}
-	if err := r.requestsAreFresh(ctx, snapshot); err != nil {
+	if err = r.requests(ctx, snapshot); err != nil {
 		return nil, err
 	}
 	if snapshot.Rivals, err = r.rivals(ctx, crt); err != nil {
@@ -53,25 +50,12 @@ func (r *CertificateReconciler) gather(ctx context.Context, crt *v1.Certificate)
 	return snapshot, err
 }
 
-func (r *CertificateReconciler) requests(ctx context.Context, crt *v1.Certificate) ([]*v1.CertificateRequest, error) {
-	var list v1.CertificateRequestList
-	if err := r.Client.Cached.List(ctx, &list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.IndexOwner: string(crt.UID)}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
-	}
-	requests := make([]*v1.CertificateRequest, 0, len(list.Items))
-	for i := range list.Items {
-		if list.Items[i].DeletionTimestamp == nil {
-			requests = append(requests, &list.Items[i])
-		}
-	}
-	return requests, nil
-}
-
-// requestsAreFresh is a Wait as long as the cache does not show a request that we made: without it, the
-// decision would be to make another.
-func (r *CertificateReconciler) requestsAreFresh(ctx context.Context, snapshot *issuance.Snapshot) error {
-	for _, request := range snapshot.Requests {
-		r.Client.Writes.Fresh(request)
+// requests lists the requests of a Certificate. It is a Wait as long as the cache does not show one that we
+// made: without it, the decision would be to make another.
+func (r *CertificateReconciler) requests(ctx context.Context, snapshot *issuance.Snapshot) error {
+	var err error
+	if snapshot.Requests, err = r.listRequests(ctx, snapshot.Certificate); err != nil {
+		return err
 	}
 	for _, attempt := range []int64{snapshot.NextAttempt() - 1, snapshot.NextAttempt()} {
 		name := types.NamespacedName{Namespace: snapshot.Certificate.Namespace, Name: issuance.RequestName(snapshot.Certificate, attempt)}
@@ -79,7 +63,24 @@ func (r *CertificateReconciler) requestsAreFresh(ctx context.Context, snapshot *
 			return err
 		}
 	}
-	return nil
+	// The watch may have brought one between the list and the question: this list has it.
+	snapshot.Requests, err = r.listRequests(ctx, snapshot.Certificate)
+	return err
+}
+
+func (r *CertificateReconciler) listRequests(ctx context.Context, crt *v1.Certificate) ([]*v1.CertificateRequest, error) {
+	var list v1.CertificateRequestList
+	if err := r.Client.Cached.List(ctx, &list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.IndexOwner: string(crt.UID)}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	requests := make([]*v1.CertificateRequest, 0, len(list.Items))
+	for i := range list.Items {
+		r.Client.Writes.Fresh(&list.Items[i])
+		if list.Items[i].DeletionTimestamp == nil {
+			requests = append(requests, &list.Items[i])
+		}
+	}
+	return requests, nil
 }
 
 // revocations are the Certificate's certificates that CertificateRevocations are about.

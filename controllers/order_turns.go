@@ -94,8 +94,10 @@ func (r *OrderReconciler) yield(ctx context.Context, order *acmev1.Order, key st
 		return err
 	}
 	for i := range made.Items {
-		if other := &made.Items[i]; other.UID != order.UID && r.Client.Writes.Fresh(other) {
-			r.turns.take(key, client.ObjectKeyFromObject(other))
+		// The list may be older than our last write of the other: it is read again.
+		other := &acmev1.Order{}
+		if r.Client.Get(ctx, client.ObjectKeyFromObject(&made.Items[i]), other) == nil && other.UID != order.UID {
+			r.resumeTurn(other)
 		}
 	}
 	return nil

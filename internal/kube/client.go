@@ -34,26 +34,37 @@ type Client struct {
 // Get reads an object from the cache. It is an apierrors.IsNotFound error if it does not exist, and
 // a Wait if the cache is behind our last write of it.
 func (c *Client) Get(ctx context.Context, name types.NamespacedName, obj client.Object) error {
+	// What the view has to show is asked before it is read: another reader may be shown our write between
+	// the two, and a write that was shown is remembered no more.
+	last, waited := c.Writes.last(obj, name)
 	err := c.Cached.Get(ctx, name, obj)
-	if err == nil && c.Writes.Fresh(obj) || err != nil && !apierrors.IsNotFound(err) {
+	if err == nil && (!waited || last.isShownBy(obj)) && c.Writes.Fresh(obj) || err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
 	since, written := c.Writes.Since(obj, name)
-	if !written {
+	switch {
+	case !written && waited:
+		return c.Cached.Get(ctx, name, obj)
+	case !written:
 		return err
-	}
-	if c.Now().Before(since.Add(staleFor)) {
+	case c.Now().Before(since.Add(staleFor)):
 		return c.stale(name)
+	default:
+		return c.readLive(ctx, name, obj)
 	}
-	// A live read is decoded over what is there: of the old view, nothing may be left.
+}
+
+// readLive reads an object from the API server, since the cache stays behind.
+func (c *Client) readLive(ctx context.Context, name types.NamespacedName, obj client.Object) error {
+	// What is read is decoded over what is there: of the old view, nothing may be left.
 	reflect.ValueOf(obj).Elem().SetZero()
-	if err = c.Live.Get(ctx, name, obj); err != nil {
+	if err := c.Live.Get(ctx, name, obj); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.Writes.Forget(obj, name)
 		}
 		return err
 	}
-	// The cache may stay behind: what was read now is no less to be waited for than what was written.
+	// What was read now is no less to be waited for than what was written.
 	c.Writes.Record(obj, c.Now())
 	return nil
 }

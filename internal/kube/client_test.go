@@ -112,3 +112,41 @@ func TestWhatWeCreatedIsWaitedFor(t *testing.T) {
 		t.Errorf("what is gone is waited for: %v", err)
 	}
 }
+
+// overtaken is a cache that another reader is shown our last write by while we read the view before it.
+type overtaken struct {
+	client.Client
+	writes *kube.Writes
+	views  []*corev1.Secret
+}
+
+func (o *overtaken) Get(_ context.Context, name client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	view, newest := o.views[0], o.views[len(o.views)-1]
+	if len(o.views) > 1 {
+		o.views = o.views[1:]
+	}
+	o.writes.Fresh(newest)
+	if view == nil {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, name.Name)
+	}
+	view.DeepCopyInto(obj.(*corev1.Secret))
+	return nil
+}
+
+// What another reader was shown meanwhile does not make an old view a new one.
+func TestAViewThatIsOvertakenIsReadAgain(t *testing.T) {
+	version := func(version string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "leaf", ResourceVersion: version}}
+	}
+	for name, old := range map[string]*corev1.Secret{"one that is old": version("1"), "none at all": nil} {
+		t.Run(name, func(t *testing.T) {
+			writes := kube.NewWrites()
+			c := &kube.Client{Cached: &overtaken{writes: writes, views: []*corev1.Secret{old, version("2")}}, Writes: writes, Now: time.Now}
+			writes.Record(version("2"), time.Now())
+			got := &corev1.Secret{}
+			if err := c.Get(t.Context(), client.ObjectKeyFromObject(version("2")), got); err != nil || got.ResourceVersion != "2" {
+				t.Errorf("view %q, error %v, want what we wrote", got.ResourceVersion, err)
+			}
+		})
+	}
+}

@@ -28,7 +28,6 @@ type objectKey struct {
 }
 
 type written struct {
-	uid     types.UID
 	version string
 	at      time.Time
 }
@@ -49,7 +48,7 @@ func keyOf(obj client.Object) objectKey {
 func (w *Writes) Record(obj client.Object, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending[keyOf(obj)] = written{uid: obj.GetUID(), version: obj.GetResourceVersion(), at: now}
+	w.pending[keyOf(obj)] = written{version: obj.GetResourceVersion(), at: now}
 }
 
 // Fresh says whether obj, as the cache gave it, is at least as new as our last write of it.
@@ -61,22 +60,33 @@ func (w *Writes) Fresh(obj client.Object) bool {
 	if !ok {
 		return true
 	}
-	// Resource versions of one resource are ordered (KEP-5504), across re-creation too.
-	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), last.version)
-	if err == nil && order < 0 {
+	if !last.isShownBy(obj) {
 		return false
 	}
 	delete(w.pending, key)
 	return true
 }
 
+// isShownBy says whether obj, as the cache gave it, is at least as new as the write. Resource versions of one
+// resource are ordered (KEP-5504), across re-creation too.
+func (w written) isShownBy(obj client.Object) bool {
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), w.version)
+	return err != nil || order >= 0
+}
+
+// last is our last write of an object of this type and name, if the cache has not shown it yet.
+func (w *Writes) last(kind client.Object, name types.NamespacedName) (written, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, ok := w.pending[objectKey{kind: fmt.Sprintf("%T", kind), name: name}]
+	return last, ok
+}
+
 // Since says when we wrote an object of this type and name that the cache has not shown yet. An
 // object that the cache does not have is then either on its way or deleted by somebody else: only a
 // live read can tell.
 func (w *Writes) Since(kind client.Object, name types.NamespacedName) (time.Time, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	last, ok := w.pending[objectKey{kind: fmt.Sprintf("%T", kind), name: name}]
+	last, ok := w.last(kind, name)
 	return last.at, ok
 }
 
