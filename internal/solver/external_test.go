@@ -126,14 +126,18 @@ func TestRecordsByHTTPReq(t *testing.T) {
 			})
 		})
 	}
-	t.Run("raw", func(t *testing.T) {
-		fake := startVendor(t)
-		challenge := externalChallenge(places["its own name"], v1.DNSProvider{
-			Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": fake.URL, "HTTPREQ_MODE": "RAW"},
+	for name, domain := range map[string]string{
+		"its own name": "www.example.test", "where a CNAME record leads": "www.example.test", "another name's place": "other.example.net",
+	} {
+		t.Run("raw, "+name, func(t *testing.T) {
+			fake := startVendor(t)
+			challenge := externalChallenge(places[name], v1.DNSProvider{
+				Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": fake.URL, "HTTPREQ_MODE": "RAW"},
+			})
+			want := record{Domain: domain, KeyAuth: keyAuthorization}
+			expectCalls(t, &solver.Solvers{}, challenge, fake, []call{{asked: "POST /present", record: want}, {asked: "POST /cleanup", record: want}})
 		})
-		want := record{Domain: "www.example.test", KeyAuth: keyAuthorization}
-		expectCalls(t, &solver.Solvers{}, challenge, fake, []call{{asked: "POST /present", record: want}, {asked: "POST /cleanup", record: want}})
-	})
+	}
 }
 
 // What a server of httpreq refuses is worth another try; what a rule of ours refuses is not, in a clean-up either.
@@ -147,8 +151,8 @@ func TestFailuresOfHTTPReq(t *testing.T) {
 	}{
 		"a refusal":                  {fake.URL + "/refused", true, outcome.Retry, "the httpreq server answers with status 403"},
 		"nobody there":               {"http://127.0.0.1:1", true, outcome.Retry, "connection refused"},
-		"inside, by name":            {strings.Replace(fake.URL, "127.0.0.1", "localhost", 1), false, outcome.Terminal, "its address is a loopback address"},
-		"a name that leads inside":   {"http://inside.localhost", false, outcome.Terminal, "its address is a loopback address"},
+		"inside":                     {strings.Replace(fake.URL, "127.0.0.1", "localhost", 1), false, outcome.Terminal, "its address is a loopback address"},
+		"a name of this machine's":   {"http://inside.localhost", false, outcome.Terminal, "its address is a loopback address"},
 		"a ClusterIssuer's metadata": {"http://169.254.169.254/", true, outcome.Terminal, "its address is where a cloud gives out credentials"},
 		"a setting":                  {"nowhere", true, outcome.Terminal, "provider httpreq: HTTPREQ_ENDPOINT must be the URL of the server"},
 	} {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -202,6 +203,12 @@ func TestLongAnswers(t *testing.T) {
 	for name, status := range map[string]int{"a refusal": http.StatusBadRequest, "a success": http.StatusOK} {
 		t.Run(name, func(t *testing.T) {
 			var sent atomic.Int64
+			t.Cleanup(func() {
+				// The server has been closed by now. Some MiB are on their way at any time.
+				if sent.Load() > 32<<20 {
+					t.Errorf("%d bytes were taken", sent.Load())
+				}
+			})
 			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/plain")
 				w.WriteHeader(status)
@@ -280,7 +287,9 @@ func TestSilence(t *testing.T) {
 		"while it quoted": {begin, second, true, "the httpreq server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
+			patience, stop := context.WithTimeout(t.Context(), 15*time.Second)
+			t.Cleanup(stop)
+			ctx, cancel := context.WithCancel(patience)
 			t.Cleanup(cancel)
 			handler := test.handler
 			if test.gone {
@@ -292,6 +301,9 @@ func TestSilence(t *testing.T) {
 			err := provider(t, anywhere, with(serve(t, handler), test.more)).Present(ctx, record())
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("error %v, want %s", err, test.want)
+			}
+			if patience.Err() != nil {
+				t.Error("it took as long as who asked waited")
 			}
 		})
 	}
