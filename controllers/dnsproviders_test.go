@@ -1,13 +1,8 @@
 package controllers_test
 
 import (
-	"encoding/json"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -21,33 +16,8 @@ import (
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/operator"
-	"github.com/certwright/certwright/internal/testkit/acmetest"
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
-
-const apiPassword = "correct-horse-battery"
-
-// startHTTPReq is an API for the provider httpreq that writes to a DNS server, for whoever has the password.
-func startHTTPReq(dns *acmetest.DNS) *httptest.Server {
-	var mu sync.Mutex
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		record := struct{ FQDN, Value string }{}
-		_, password, _ := request.BasicAuth()
-		if json.NewDecoder(request.Body).Decode(&record) != nil || password != apiPassword {
-			http.Error(w, "no: "+password, http.StatusForbidden)
-			return
-		}
-		values := slices.DeleteFunc(dns.TXT(record.FQDN), func(value string) bool { return value == record.Value })
-		if request.URL.Path == "/present" {
-			values = append(values, record.Value)
-		}
-		dns.SetTXT(record.FQDN, values...)
-	}))
-	DeferCleanup(api.Close)
-	return api
-}
 
 // byProvider solves by a provider with settings, and with those in the Secret "dns".
 func byProvider(name v1.DNSProviderName, config map[string]string) v1.ACMESolver {
@@ -58,6 +28,15 @@ func byProvider(name v1.DNSProviderName, config map[string]string) v1.ACMESolver
 
 func dnsSecret(namespace string, data map[string]string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "dns"}, StringData: data}
+}
+
+// byUpdate solves by the provider dnsupdate, and needs updateSecret.
+func (w *acmeWorld) byUpdate() v1.ACMESolver {
+	return byProvider("dnsupdate", map[string]string{"DNSUPDATE_NAMESERVER": w.dns.Addr(), "DNSUPDATE_TSIG_ALGORITHM": "hmac-sha256."})
+}
+
+func updateSecret(namespace string) *corev1.Secret {
+	return dnsSecret(namespace, map[string]string{"DNSUPDATE_TSIG_KEY": tsigName, "DNSUPDATE_TSIG_SECRET": tsigSecret})
 }
 
 // withDNSSolver has the operator run dns-solver beside it.
@@ -78,9 +57,7 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 			It("proves a name and its wildcard, and leaves no record", func(ctx SpecContext) {
 				world := startACME()
 				startOperator(s.namespace, world.operator, withDNSSolver)
-				api := startHTTPReq(world.dns)
-				create(ctx, s, dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}))
-				create(ctx, s, world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL})))
+				create(ctx, s, updateSecret(s.namespace), world.issuer(s.namespace, world.byUpdate()))
 				crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
 				expectSignedBy(ctx, s, crt, world.ca.Roots())
 				Eventually(func() []string { return world.dns.TXT("_acme-challenge.web." + zone) }).Should(BeEmpty())
@@ -91,32 +68,27 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 	It("is refused with its settings before anything is ordered, until they are right", func(ctx SpecContext) {
 		world := startACME()
 		startOperator(s.namespace, world.operator, withDNSSolver)
-		api := startHTTPReq(world.dns)
-		wrong := world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL}))
+		wrong := world.issuer(s.namespace, world.byUpdate())
 		create(ctx, s, wrong)
 		refused := func(words string) {
 			GinkgoHelper()
 			expectIssuer(ctx, s, wrong, beFalse(v1.ReasonInvalidSolver, words))
 		}
 		refused(`spec.acme.solvers[0].dns01: waiting for the solver's credentials: there is no Secret "dns"`)
-		secret := dnsSecret(s.namespace, map[string]string{"password": apiPassword})
+		secret := dnsSecret(s.namespace, map[string]string{"password": tsigSecret})
 		create(ctx, s, secret)
-		refused(`the Secret has "password", which provider httpreq does not know`)
-		edit(ctx, s, secret, func() {
-			secret.Data, secret.StringData = nil, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}
-		})
+		refused(`the Secret has "password", which provider dnsupdate does not know`)
+		edit(ctx, s, secret, func() { secret.Data, secret.StringData = nil, updateSecret(s.namespace).StringData })
 		expectIssuer(ctx, s, wrong, beTrue)
 		edit(ctx, s, wrong, func() { wrong.Spec.ACME.Solvers[0].DNS01.Provider.Config = nil })
-		refused("provider httpreq needs HTTPREQ_ENDPOINT")
+		refused("provider dnsupdate needs DNSUPDATE_NAMESERVER")
 	})
 
 	It("takes its record away though its Secret went first", func(ctx SpecContext) {
 		const name = "_acme-challenge.web." + zone
 		world := startACME()
 		startOperator(s.namespace, world.operator, withDNSSolver)
-		api := startHTTPReq(world.dns)
-		secret := dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword})
-		slow := byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": api.URL})
+		secret, slow := updateSecret(s.namespace), world.byUpdate()
 		slow.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
 		create(ctx, s, secret, world.issuer(s.namespace, slow), certificate(s.namespace, "web", "acme", withNames("web."+zone)))
 		Eventually(func() []string { return world.dns.TXT(name) }).ShouldNot(BeEmpty())
@@ -145,14 +117,14 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		world := startACME()
 		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
 			if request.Action == wire.CleanUp {
-				return wire.Failf(wire.Lost, "delete the TXT record at %s by hand; the key is %s", request.FQDN, request.Variables["HTTPREQ_PASSWORD"])
+				return wire.Failf(wire.Lost, "delete the TXT record at %s by hand; the key is %s", request.FQDN, request.Variables["HETZNER_API_TOKEN"])
 			}
 			world.dns.SetTXT(request.FQDN, acme.DNS01Value(request.KeyAuthorization))
 			return wire.Answer{}
 		})
 		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
-		create(ctx, s, dnsSecret(s.namespace, map[string]string{"HTTPREQ_USERNAME": "certwright", "HTTPREQ_PASSWORD": apiPassword}))
-		create(ctx, s, world.issuer(s.namespace, byProvider("httpreq", map[string]string{"HTTPREQ_ENDPOINT": "https://api.example.com"})))
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{"HETZNER_API_TOKEN": apiPassword}))
+		create(ctx, s, world.issuer(s.namespace, byProvider("hetzner", nil)))
 		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone)))
 		Eventually(func(g Gomega) {
 			told := &eventsv1.EventList{}

@@ -37,20 +37,8 @@ type guard struct {
 	last  error
 }
 
-// metadataAddresses are those at which clouds give credentials to whoever asks. They are refused without ambient
-// credentials, to ClusterIssuers too.
-var metadataAddresses = []netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"),     // nearly all
-	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
-	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba
-	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle
-	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS
-	netip.MustParsePrefix("fd20:ce::254/128"),   // Google
-	netip.MustParsePrefix("fe80::/10"),
-}
-
 var (
-	// errMetadata is refused whatever the policy says.
+	// errMetadata is refused without ambient credentials whatever the policy says, to ClusterIssuers too.
 	errMetadata = errors.New("its address is where a cloud gives out credentials, which this issuer may not use")
 	// errFamily is a socket that has no business in a provider.
 	errFamily = errors.New("it is no address of the internet")
@@ -348,7 +336,7 @@ func (g *guard) checkAddress(address netip.AddrPort) error {
 	if exact {
 		return nil
 	}
-	if slices.ContainsFunc(metadataAddresses, func(p netip.Prefix) bool { return p.Contains(address.Addr()) }) {
+	if reach.GivesCredentials(address.Addr()) {
 		if g.metadata {
 			return nil
 		}

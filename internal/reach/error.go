@@ -21,6 +21,7 @@ const (
 	ClassDiscard       Class = "for discarding only"
 	ClassReserved      Class = "reserved"
 	ClassOddForm       Class = "not in the usual form"
+	ClassCredentials   Class = "where a cloud gives out credentials"
 )
 
 // Error is an address that a Policy does not allow. Its text is the same for every address of a class, and
@@ -29,6 +30,9 @@ type Error struct{ Class Class }
 
 // Error implements error.
 func (e *Error) Error() string {
+	if e.Class == ClassCredentials {
+		return "its address is " + string(e.Class) + ", where no issuer's server may be: use another address"
+	}
 	return "its address is " + string(e.Class) + ", and the Issuer of a namespace reaches public addresses only: " +
 		"use a ClusterIssuer, or have the network named in --allow-private-addresses"
 }

@@ -20,11 +20,17 @@ type Policy struct {
 	Unrestricted bool
 	// Allowed are networks that may be dialled although they are not public. ParseNetworks makes them.
 	Allowed []netip.Prefix
+	// NoCredentials refuses the addresses at which clouds give out credentials, whatever else is allowed: for what an
+	// administrator wrote as well, where nothing of theirs is there to be asked for.
+	NoCredentials bool
 }
 
 // Check returns nil for an address that may be dialled, and an *Error for any other. An address that stands
 // for an IPv4 address, because it is mapped, translated or tunnelled, needs that address allowed as well.
 func (p Policy) Check(address netip.Addr) error {
+	if p.NoCredentials && GivesCredentials(address) {
+		return &Error{Class: ClassCredentials}
+	}
 	if p.Unrestricted {
 		return nil
 	}
@@ -64,12 +70,12 @@ var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 //
 // It is for hosts that somebody else dials, such as a proxy.
 func (p Policy) CheckHost(host string) error {
-	if p.Unrestricted {
-		return nil
-	}
 	host = strings.TrimRight(strings.ToLower(host), ".")
 	if address, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return p.Check(address)
+	}
+	if p.Unrestricted {
+		return nil
 	}
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	switch {
@@ -93,7 +99,7 @@ func isNumber(part string) bool {
 // ControlContext is for the field of that name of a net.Dialer, which calls it with each address that it is
 // about to connect to or, for UDP, to send to. What cannot be read as an address is refused.
 func (p Policy) ControlContext(_ context.Context, _, address string, _ syscall.RawConn) error {
-	if p.Unrestricted {
+	if p.Unrestricted && !p.NoCredentials {
 		return nil
 	}
 	parsed, err := netip.ParseAddrPort(address)

@@ -2,6 +2,7 @@ package reach_test
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -136,6 +137,35 @@ func TestCheckHost(t *testing.T) {
 		if err := (reach.Policy{Allowed: networks(t, network)}).CheckHost("localhost"); err != nil {
 			t.Errorf("localhost with %s: %v", network, err)
 		}
+	}
+}
+
+// Where clouds give out credentials nobody is let without a reason of their own, whatever an administrator allows.
+func TestNoCredentials(t *testing.T) {
+	everywhere := reach.Policy{Unrestricted: true, NoCredentials: true}
+	named := reach.Policy{Allowed: networks(t, "0.0.0.0/0", "::/0"), NoCredentials: true}
+	for text, want := range map[string]reach.Class{
+		"169.254.169.254": reach.ClassCredentials, "::ffff:169.254.169.254": reach.ClassCredentials, "168.63.129.16": reach.ClassCredentials,
+		"100.100.100.200": reach.ClassCredentials, "192.0.0.192": reach.ClassCredentials, "fd00:ec2::254": reach.ClassCredentials,
+		"fd20:ce::254": reach.ClassCredentials, "fe80::a9fe:a9fe%eth0": reach.ClassCredentials,
+		"127.0.0.1": "", "10.0.0.1": "", "168.63.129.17": "", "100.100.100.201": "", "192.0.0.191": "", "fd00::1": "", "8.8.8.8": "",
+	} {
+		for name, policy := range map[string]reach.Policy{"unrestricted": everywhere, "every network": named} {
+			address := net.JoinHostPort(text, "80")
+			if got := classOf(policy.ControlContext(t.Context(), "tcp", address, nil)); got != want {
+				t.Errorf("%s, %s: refused as %q when it is dialled, want %q", name, text, got, want)
+			}
+			if got := classOf(policy.CheckHost(text)); got != want {
+				t.Errorf("%s, %s: refused as %q, want %q", name, text, got, want)
+			}
+		}
+	}
+	if err := everywhere.CheckHost("localhost"); err != nil {
+		t.Errorf("localhost: %v", err)
+	}
+	err := everywhere.CheckHost("169.254.169.254")
+	if err == nil || err.Error() != "its address is where a cloud gives out credentials, where no issuer's server may be: use another address" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
 	"github.com/certwright/certwright/internal/solver/dns01/external"
+	"github.com/certwright/certwright/internal/solver/dns01/httpreq"
 )
 
 // External is how providers are reached that dns-solver runs.
@@ -56,7 +57,7 @@ type IssuerSolvers struct {
 func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
 	for i := range issuer.Solvers {
 		dns := issuer.Solvers[i].DNS01
-		if dns == nil || !isExternal(dns) {
+		if dns == nil || !hasSettings(dns) {
 			continue
 		}
 		_, err := s.settled(solverOf{
@@ -88,8 +89,8 @@ func StandsAlone(solver *v1.ACMESolver) bool {
 	return provider.Sequential
 }
 
-// isExternal says whether a solver's provider is one that dns-solver runs.
-func isExternal(dns *v1.DNS01Solver) bool {
+// hasSettings says whether a solver's provider is one of package providers, which is told settings by name.
+func hasSettings(dns *v1.DNS01Solver) bool {
 	return dns.RFC2136 == nil && dns.ACMEDNS == nil && dns.Webhook == nil
 }
 
@@ -121,7 +122,7 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 	if !known {
 		return settled{}, invalidSolver(fmt.Errorf("there is no provider %q: docs/dns-providers.md lists them", spec.provider))
 	}
-	if s.External.Client == nil {
+	if s.External.Client == nil && !provider.InOperator {
 		return settled{}, invalidSolver(fmt.Errorf("provider %s is run by dns-solver, which this operator runs without: set --dns-solver or --dns-solver-socket", provider.Name))
 	}
 	secret, err := s.secretSettings(of, spec)
@@ -129,12 +130,29 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 		return settled{}, err
 	}
 	result := settled{provider: provider, ambient: s.External.signsIn(of.ofClusterIssuer, provider, secret), reach: s.reachOf(of.ofClusterIssuer)}
+	// What dns-solver runs, it keeps from there itself, unless it is to sign in.
+	result.reach.NoCredentials = provider.InOperator
 	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, Reach: result.reach}
 	if err := provider.Check(given); err != nil {
 		return settled{}, invalidSolver(err)
 	}
 	result.variables, result.public = given.Variables(), slices.Sorted(maps.Keys(spec.config))
-	return result, nil
+	if provider.InOperator {
+		_, err = result.own(of.dns, "", "")
+	}
+	return result, err
+}
+
+// own is a provider that the operator runs itself. It refuses settings whose values cannot work.
+func (s settled) own(dns *v1.DNS01Solver, domain, keyAuthorization string) (dns01.Provider, error) {
+	provider, err := httpreq.New(httpreq.Config{
+		Variables: s.variables, Public: s.public, Reach: s.reach, Account: dns.Challenge == v1.DNSAccount01,
+		Domain: domain, KeyAuthorization: keyAuthorization,
+	})
+	if err != nil {
+		return nil, invalidSolver(fmt.Errorf("provider %s: %w", s.provider.Name, err))
+	}
+	return provider, nil
 }
 
 func invalidSolver(err error) error {
@@ -193,12 +211,20 @@ func keptOf(kept map[string][]byte, name string) map[string][]byte {
 	return result
 }
 
-// external is the provider of a challenge.
-func (s *Solvers) external(challenge Challenge) (dns01.Provider, error) {
+// byName is the provider of a challenge that is told settings by name.
+func (s *Solvers) byName(challenge Challenge) (dns01.Provider, error) {
 	ready, err := s.settled(challenge.solverOf())
 	if err != nil {
 		return nil, err
 	}
+	if ready.provider.InOperator {
+		return ready.own(challenge.Progress.Solver.DNS01, challenge.Identifier, challenge.Progress.KeyAuthorization)
+	}
+	return s.external(challenge, ready)
+}
+
+// external is a provider that dns-solver runs.
+func (s *Solvers) external(challenge Challenge, ready settled) (dns01.Provider, error) {
 	resolver := s.resolver(challenge)
 	// What a provider asks of DNS by itself goes over UDP and TCP.
 	nameservers := slices.DeleteFunc(slices.Clone(resolver.Nameservers), func(server string) bool { return strings.HasPrefix(server, "https://") })

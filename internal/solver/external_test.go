@@ -2,9 +2,9 @@ package solver_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +14,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/dnssolver/providers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/solver"
@@ -22,27 +23,36 @@ import (
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
-// call is a request that a fake of a vendor's API got.
-type call struct{ path, user, fqdn, value string }
+// record is what a fake of a vendor's API is told.
+type record struct{ Name, Type, FQDN, Value, Domain, KeyAuth string }
 
-// httpreq is a server of the contract of the provider httpreq.
-type httpreq struct {
+// call is a request that it got.
+type call struct {
+	asked  string
+	record record
+}
+
+// vendor takes every record, at any path but /refused.
+type vendor struct {
 	*httptest.Server
 	mu    sync.Mutex
 	calls []call
 }
 
-func startHTTPReq(t *testing.T) *httpreq {
+func startVendor(t *testing.T) *vendor {
 	t.Helper()
-	fake := &httpreq{}
-	fake.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
-		body, _ := io.ReadAll(request.Body)
-		message := struct{ FQDN, Value string }{}
-		_ = json.Unmarshal(body, &message)
-		user, _, _ := request.BasicAuth()
+	fake := &vendor{}
+	fake.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if strings.HasPrefix(request.URL.Path, "/refused/") {
+			http.Error(w, "not you", http.StatusForbidden)
+			return
+		}
+		told := call{asked: request.Method + " " + request.URL.Path}
+		_ = json.NewDecoder(request.Body).Decode(&told.record)
+		w.WriteHeader(http.StatusNoContent)
 		fake.mu.Lock()
 		defer fake.mu.Unlock()
-		fake.calls = append(fake.calls, call{request.URL.Path, user, message.FQDN, message.Value})
+		fake.calls = append(fake.calls, told)
 	}))
 	t.Cleanup(fake.Close)
 	return fake
@@ -61,34 +71,148 @@ func externalChallenge(fqdn string, provider v1.DNSProvider) solver.Challenge {
 	}
 }
 
-// A record goes exactly where it is meant to go, with its exact value, and is taken away there.
+// places are where records of one challenge may have to go.
+var places = map[string]string{
+	"its own name":                    "_acme-challenge.www.example.test.",
+	"where a CNAME record leads":      "www-example-test.acme.example.net.",
+	"another name's place":            "_acme-challenge.other.example.net.",
+	"the label of an account (draft)": "_ujmmovf2vn55tgye._acme-challenge.www.example.test.",
+}
+
+// expectCalls says whether a record was put exactly where it is meant to go, with its exact value, and taken away
+// there.
+func expectCalls(t *testing.T, solvers *solver.Solvers, challenge solver.Challenge, fake *vendor, want []call) {
+	t.Helper()
+	if err := solvers.Present(t.Context(), challenge); err != nil {
+		t.Fatal(err)
+	}
+	if err := solvers.CleanUp(t.Context(), challenge); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(fake.calls, want) {
+		t.Errorf("%+v", fake.calls)
+	}
+}
+
+// What dns-solver runs is told exactly where a record goes.
 func TestExternalRecords(t *testing.T) {
 	server, _ := startDNS(t)
 	solvers := &solver.Solvers{
 		External: solver.External{Client: dnssolvertest.Start(t)},
 		Resolver: dns01.Resolver{Nameservers: []string{server.Addr()}},
 	}
-	for name, fqdn := range map[string]string{
-		"its own name":                    "_acme-challenge.www.example.test.",
-		"where a CNAME record leads":      "www-example-test.acme.example.net.",
-		"another name's place":            "_acme-challenge.other.example.net.",
-		"the label of an account (draft)": "_ujmmovf2vn55tgye._acme-challenge.www.example.test.",
+	for name, fqdn := range places {
+		t.Run(name, func(t *testing.T) {
+			fake := startVendor(t)
+			challenge := externalChallenge(fqdn, v1.DNSProvider{Name: "bindman", Config: map[string]string{"BINDMAN_MANAGER_ADDRESS": fake.URL}})
+			expectCalls(t, solvers, challenge, fake, []call{
+				{asked: "POST /records", record: record{Name: fqdn, Type: "TXT", Value: acme.DNS01Value(keyAuthorization)}},
+				{asked: "DELETE /records/" + fqdn + "/TXT"},
+			})
+		})
+	}
+}
+
+// The operator runs httpreq itself, where there is no dns-solver too.
+func TestRecordsByHTTPReq(t *testing.T) {
+	value := acme.DNS01Value(keyAuthorization)
+	for name, fqdn := range places {
+		t.Run(name, func(t *testing.T) {
+			fake := startVendor(t)
+			challenge := externalChallenge(fqdn, v1.DNSProvider{Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": fake.URL}})
+			expectCalls(t, &solver.Solvers{}, challenge, fake, []call{
+				{asked: "POST /present", record: record{FQDN: fqdn, Value: value}},
+				{asked: "POST /cleanup", record: record{FQDN: fqdn, Value: value}},
+			})
+		})
+	}
+	for name, domain := range map[string]string{
+		"its own name": "www.example.test", "where a CNAME record leads": "www.example.test", "another name's place": "other.example.net",
+	} {
+		t.Run("raw, "+name, func(t *testing.T) {
+			fake := startVendor(t)
+			challenge := externalChallenge(places[name], v1.DNSProvider{
+				Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": fake.URL, "HTTPREQ_MODE": "RAW"},
+			})
+			want := record{Domain: domain, KeyAuth: keyAuthorization}
+			expectCalls(t, &solver.Solvers{}, challenge, fake, []call{{asked: "POST /present", record: want}, {asked: "POST /cleanup", record: want}})
+		})
+	}
+}
+
+// What a server of httpreq refuses is worth another try; what a rule of ours refuses is not, in a clean-up either.
+func TestFailuresOfHTTPReq(t *testing.T) {
+	fake := startVendor(t)
+	for name, test := range map[string]struct {
+		endpoint        string
+		ofClusterIssuer bool
+		want            outcome.Kind
+		says            string
+	}{
+		"a refusal":                  {fake.URL + "/refused", true, outcome.Retry, "the httpreq server answers with status 403"},
+		"nobody there":               {"http://127.0.0.1:1", true, outcome.Retry, "connection refused"},
+		"inside":                     {strings.Replace(fake.URL, "127.0.0.1", "localhost", 1), false, outcome.Terminal, "its address is a loopback address"},
+		"a name of this machine's":   {"http://inside.localhost", false, outcome.Terminal, "its address is a loopback address"},
+		"a ClusterIssuer's metadata": {"http://169.254.169.254/", true, outcome.Terminal, "its address is where a cloud gives out credentials"},
+		"a setting":                  {"nowhere", true, outcome.Terminal, "provider httpreq: HTTPREQ_ENDPOINT must be the URL of the server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fake := startHTTPReq(t)
-			challenge := externalChallenge(fqdn, v1.DNSProvider{Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": fake.URL}})
-			if err := solvers.Present(t.Context(), challenge); err != nil {
-				t.Fatal(err)
-			}
-			if err := solvers.CleanUp(t.Context(), challenge); err != nil {
-				t.Fatal(err)
-			}
-			value := acme.DNS01Value(keyAuthorization)
-			want := []call{{path: "/present", fqdn: fqdn, value: value}, {path: "/cleanup", fqdn: fqdn, value: value}}
-			if len(fake.calls) != 2 || fake.calls[0] != want[0] || fake.calls[1] != want[1] {
-				t.Errorf("%+v", fake.calls)
+			challenge := externalChallenge(places["its own name"], v1.DNSProvider{Name: "httpreq", Config: map[string]string{"HTTPREQ_ENDPOINT": test.endpoint}})
+			challenge.OfClusterIssuer = test.ofClusterIssuer
+			solvers := &solver.Solvers{}
+			for step, err := range map[string]error{"Present": solvers.Present(t.Context(), challenge), "CleanUp": solvers.CleanUp(t.Context(), challenge)} {
+				failure := outcome.From(err)
+				if failure == nil || failure.Kind != test.want || !strings.Contains(failure.Message, test.says) {
+					t.Errorf("%s: %v", step, err)
+				}
+				if test.want == outcome.Terminal && failure.Reason != v1.ReasonInvalidSolver {
+					t.Errorf("%s: reason %s", step, failure.Reason)
+				}
 			}
 		})
+	}
+}
+
+// What keeps httpreq from working is known before anything is ordered.
+func TestSettingsOfHTTPReq(t *testing.T) {
+	const endpoint = "https://dns.example.com"
+	for name, test := range map[string]struct {
+		config    map[string]string
+		challenge v1.DNS01Challenge
+		want      string
+	}{
+		"complete":                 {map[string]string{"HTTPREQ_ENDPOINT": endpoint}, v1.DNSAccount01, ""},
+		"missing":                  {nil, "", "provider httpreq needs HTTPREQ_ENDPOINT"},
+		"unknown":                  {map[string]string{"HTTPREQ_ENDPOINT": endpoint, "HTTPREQ_TTL": "60"}, "", `config has "HTTPREQ_TTL", which provider httpreq does not know`},
+		"misspelt":                 {map[string]string{"httpreq_endpoint": endpoint}, "", "write HTTPREQ_ENDPOINT"},
+		"a credential in plain":    {map[string]string{"HTTPREQ_ENDPOINT": endpoint, "HTTPREQ_PASSWORD": "p"}, "", "HTTPREQ_PASSWORD is a credential"},
+		"an address inside":        {map[string]string{"HTTPREQ_ENDPOINT": "http://10.0.0.1/"}, "", "HTTPREQ_ENDPOINT cannot be used: its address is private"},
+		"a mode":                   {map[string]string{"HTTPREQ_ENDPOINT": endpoint, "HTTPREQ_MODE": "raw"}, "", "provider httpreq: HTTPREQ_MODE must be RAW"},
+		"a mode for another place": {map[string]string{"HTTPREQ_ENDPOINT": endpoint, "HTTPREQ_MODE": "RAW"}, v1.DNSAccount01, "which dns-account-01 needs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := (&solver.Solvers{}).CheckSettings(solver.IssuerSolvers{Solvers: []v1.ACMESolver{
+				{DNS01: &v1.DNS01Solver{Challenge: test.challenge, Provider: &v1.DNSProvider{Name: "httpreq", Config: test.config}}},
+			}})
+			failure := outcome.From(err)
+			if test.want == "" && err != nil || test.want != "" && (failure == nil || failure.Kind != outcome.Invalid || failure.Reason != v1.ReasonInvalidSolver ||
+				!strings.Contains(failure.Message, "spec.acme.solvers[0].dns01: ") || !strings.Contains(failure.Message, test.want)) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// Whatever the table of providers says that the operator runs itself, it has the code for.
+func TestProvidersInTheOperator(t *testing.T) {
+	var names []string
+	for _, provider := range providers.All() {
+		if provider.InOperator {
+			names = append(names, provider.Name)
+		}
+	}
+	if !slices.Equal(names, []string{"httpreq"}) {
+		t.Errorf("%v", names)
 	}
 }
 

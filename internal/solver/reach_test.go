@@ -61,11 +61,12 @@ func TestSolversReach(t *testing.T) {
 			// As a name, so that only its look-up tells the address.
 			named := net.JoinHostPort("localhost", port)
 			solvers := &solver.Solvers{Reach: test.reach}
-			presenting := solvers.Present(t.Context(), challenge(test.ofClusterIssuer, v1.DNS01Solver{RFC2136: &v1.RFC2136Provider{Nameserver: named}}))
+			updates := challenge(test.ofClusterIssuer, v1.DNS01Solver{RFC2136: &v1.RFC2136Provider{Nameserver: named}})
+			presenting, cleaningUp := solvers.Present(t.Context(), updates), solvers.CleanUp(t.Context(), updates)
 			_, following := solvers.RecordName(t.Context(), challenge(test.ofClusterIssuer, v1.DNS01Solver{
 				CNAMEStrategy: v1.CNAMEFollow, Nameservers: []string{named},
 			}))
-			for step, err := range map[string]error{"Present": presenting, "RecordName": following} {
+			for step, err := range map[string]error{"Present": presenting, "CleanUp": cleaningUp, "RecordName": following} {
 				failure := outcome.From(err)
 				refused := failure != nil && failure.Kind == outcome.Terminal && failure.Reason == v1.ReasonInvalidSolver
 				if refused != test.refused {

@@ -7,7 +7,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 )
 
-// settings are what a solver says about a provider that dns-solver runs.
+// settings are what a solver says about a provider that is told settings by name.
 type settings struct {
 	provider string
 	config   map[string]string

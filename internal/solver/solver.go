@@ -60,7 +60,7 @@ type Solvers struct {
 	Reach reach.Policy
 	// API asks the API server, which passes on what is for webhook solvers.
 	API rest.Interface
-	// External runs the providers that are not compiled in.
+	// External runs the providers that the operator has no code for.
 	External External
 	// Replicas gives the addresses (host:port) of everything that answers HTTP-01 challenges.
 	Replicas func(ctx context.Context) ([]string, error)
@@ -150,7 +150,7 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 	if err != nil {
 		return err
 	}
-	return provider.CleanUp(ctx, record)
+	return transient("CleanUpError", provider.CleanUp(ctx, record))
 }
 
 // checkPublished is nil when a record that somebody publishes by hand permits what is asked for. Others may stand beside
@@ -199,7 +199,7 @@ func (s *Solvers) provider(challenge Challenge, solver *v1.DNS01Solver) (dns01.P
 	case solver.Webhook != nil:
 		return s.webhook(challenge, solver.Webhook)
 	default:
-		return s.external(challenge)
+		return s.byName(challenge)
 	}
 }
 

@@ -52,6 +52,9 @@ var ownKeys = map[string][]providers.Key{
 // ambient providers sign in as the machine or the pod where they are given nothing else.
 var ambient = []string{"azuredns", "gcloud", "lightsail", "route53"}
 
+// inOperator are the providers that the operator runs itself, by code of its own. dns-solver has them too.
+var inOperator = []string{"httpreq"}
+
 // exact providers have their records taken away by name and value by dns-solver itself.
 var exact = []string{"cloudflare", "digitalocean", "gandiv5"}
 

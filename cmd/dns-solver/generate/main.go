@@ -117,6 +117,7 @@ func readProvider(dns, name string) (providers.Provider, error) {
 	p.Ways = ways(name, own, p.Keys)
 	p.Ambient = slices.Contains(ambient, name)
 	p.Exact = slices.Contains(exact, name)
+	p.InOperator = slices.Contains(inOperator, name)
 	p.Remembers = code.remembers()
 	p.Sequential = code.hasMethod("Sequential")
 	return p, nil
@@ -244,7 +245,9 @@ func table(all []providers.Provider) []byte {
 	text.WriteString(generated + "package providers\n\nvar table = []Provider{\n")
 	for _, p := range all {
 		fmt.Fprintf(&text, "{\nName: %q, Title: %q, URL: %q,\n", p.Name, p.Title, p.URL)
-		writeFlags(&text, "\n", map[string]bool{"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "Sequential": p.Sequential})
+		writeFlags(&text, "\n", map[string]bool{
+			"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "InOperator": p.InOperator, "Sequential": p.Sequential,
+		})
 		writeKeys(&text, p.Keys)
 		writeWays(&text, p.Ways)
 		text.WriteString("},\n")

@@ -13,7 +13,7 @@ import (
 const intro = `<!-- Made by make generate-dns; edit cmd/dns-solver/generate. -->
 # DNS providers
 
-A DNS-01 solver names a provider of DNS in ` + "`dns01.provider`" + `. The operator hands its settings to dns-solver, which runs the provider in a process of its own ([why](adr/0013-dns-providers-in-processes.md)). Beside these there are ` + "`dns01.rfc2136`, `dns01.acmeDNS` and `dns01.webhook`" + `, which are part of the operator; and ` + "`cloudflare`, `route53`, `cloudDNS`, `azureDNS` and `digitalocean`" + ` are other ways to write the providers cloudflare, route53, gcloud, azuredns and digitalocean.
+A DNS-01 solver names a provider of DNS in ` + "`dns01.provider`" + `. The operator hands its settings to dns-solver, which runs the provider in a process of its own ([why](adr/0013-dns-providers-in-processes.md)); those marked “in the operator” it runs itself, with or without dns-solver. Beside these there are ` + "`dns01.rfc2136`, `dns01.acmeDNS` and `dns01.webhook`" + `, which are part of the operator; and ` + "`cloudflare`, `route53`, `cloudDNS`, `azureDNS` and `digitalocean`" + ` are other ways to write the providers cloudflare, route53, gcloud, azuredns and digitalocean.
 
 ` + "```yaml" + `
 apiVersion: certwright.dev/v1
@@ -38,6 +38,7 @@ spec:
 - Settings are those of the tables below and no others. Before anything is ordered, the issuer is not ready (InvalidSolver) while one is unknown, missing, or a credential outside of a Secret; the message says which.
 - The Secret is in the Issuer's namespace or, for a ClusterIssuer, in the operator's (` + "`--cluster-resource-namespace`" + `).
 - **Endpoint**: an Issuer's must be at a public address or in ` + "`--allow-private-addresses`" + `, whatever its name resolves to; a ClusterIssuer's may be anywhere but where a cloud gives out credentials.
+- **In the operator**: no dns-solver is needed, no redirect is followed, and no proxy is used. A call has 30 seconds at most. [More](solvers.md#dns-01).
 - **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off).
 - **Remembers**: the provider takes a record away only with what it remembers of putting it there, so its process is kept until the clean-up. If dns-solver is restarted in between, the record stays, and an event on the Order and the Certificate names it.
 - **One at a time**: the provider has room for one record. The names of a Certificate are proved one after the other; two Certificates at once may get in each other's way, and try again.
@@ -68,7 +69,7 @@ func page(all []providers.Provider) []byte {
 
 func marks(p providers.Provider) string {
 	var marks []string
-	for mark, set := range map[string]bool{"ambient": p.Ambient, "remembers": p.Keep(), "one at a time": p.Sequential} {
+	for mark, set := range map[string]bool{"ambient": p.Ambient, "in the operator": p.InOperator, "remembers": p.Keep(), "one at a time": p.Sequential} {
 		if set {
 			marks = append(marks, mark)
 		}

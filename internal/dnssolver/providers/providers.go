@@ -1,6 +1,6 @@
-// Package providers knows the providers of DNS that cmd/dns-solver runs: their settings, which of these are
-// secret, which must be given, and what a provider needs to take a record away. It is an allow-list: what it does
-// not name reaches no provider.
+// Package providers knows the providers of DNS that cmd/dns-solver or the operator itself runs with settings by name:
+// which these are, which of them are secret, which must be given, and what a provider needs to take a record away. It is
+// an allow-list: what it does not name reaches no provider.
 //
 // internal/solver imports it, and the program that makes docs/dns-providers.md. It is pure, and imports the
 // standard library only. table.go is made by `make generate-dns` from the metadata and the source of the library
@@ -37,6 +37,8 @@ type Provider struct {
 	Remembers bool
 	// Exact says that dns-solver takes its records away by name and value itself.
 	Exact bool
+	// InOperator says that the operator runs it itself, so that it needs no dns-solver.
+	InOperator bool
 	// Sequential providers cannot have two records under way at once.
 	Sequential bool
 }

@@ -1125,6 +1125,7 @@ var table = []Provider{
 	},
 	{
 		Name: "httpreq", Title: "HTTP request", URL: "",
+		InOperator: true,
 		Keys: []Key{
 			{Name: "HTTPREQ_ENDPOINT", Description: "The URL of the server", Endpoint: true},
 			{Name: "HTTPREQ_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},

@@ -2,8 +2,9 @@
 // answer in a line of JSON, over a unix socket, and the same again between dns-solver and the process that it
 // starts for a challenge.
 //
-// internal/solver/dns01/external and cmd/dns-solver import it; it imports the standard library only, so that
-// the latter, a module of its own, takes nothing else of ours but the rules on addresses.
+// internal/solver/dns01/external and cmd/dns-solver import it, and internal/solver/dns01/httpreq for Clean alone. It
+// imports the standard library only, so that cmd/dns-solver, a module of its own, takes nothing else of ours but the
+// rules on addresses.
 package wire
 
 import (

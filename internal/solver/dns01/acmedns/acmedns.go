@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,13 +18,13 @@ import (
 
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
+	"github.com/certwright/certwright/internal/solver/internal/guarded"
 	"github.com/certwright/certwright/internal/solver/internal/netcause"
 )
 
 const (
-	// maxAccounts and maxAnswer bound what is read, in bytes.
+	// maxAccounts bounds what is read, in bytes.
 	maxAccounts = 1 << 20
-	maxAnswer   = 64 << 10
 	timeout     = 15 * time.Second
 )
 
@@ -69,15 +68,7 @@ func New(config Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: timeout, ControlContext: config.Reach.ControlContext}
-	return &Provider{
-		update: server.JoinPath("update").String(), account: account,
-		client: &http.Client{
-			Timeout:       timeout,
-			Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	return &Provider{update: server.JoinPath("update").String(), account: account, client: guarded.Client(config.Reach, timeout)}, nil
 }
 
 func accountFor(data []byte, domain string) (Account, error) {
@@ -117,7 +108,7 @@ func (p *Provider) Present(ctx context.Context, record dns01.Record) error {
 		return &exchangeError{err}
 	}
 	defer func() { _ = response.Body.Close() }() // It was only read from.
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, guarded.MaxAnswer))
 	if err != nil {
 		return &exchangeError{err}
 	}
