@@ -18,6 +18,7 @@ import (
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit"
+	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
 // groups are the API groups that the main specs run under: ours, and the one whose clusters we take over.
@@ -38,6 +39,8 @@ func underGroup(group string) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { names = before })
 }
+
+func TestMain(m *testing.M) { dnssolvertest.Main(m) }
 
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)

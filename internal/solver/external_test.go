@@ -94,6 +94,8 @@ func expectCalls(t *testing.T, solvers *solver.Solvers, challenge solver.Challen
 	}
 }
 
+func TestMain(m *testing.M) { dnssolvertest.Main(m) }
+
 // What dns-solver runs is told exactly where a record goes.
 func TestExternalRecords(t *testing.T) {
 	server, _ := startDNS(t)

@@ -18,12 +18,15 @@ import (
 	"github.com/certwright/certwright/internal/solver/dns01/external"
 )
 
+// folder is where the program was built, empty before that.
+var folder string
+
 // build builds the program once for each test binary. Go's build cache makes it quick after the first time.
 var build = sync.OnceValues(func() (string, error) {
 	_, file, _, _ := runtime.Caller(0)
 	source := filepath.Join(filepath.Dir(file), "..", "..", "..", "cmd", "dns-solver")
-	folder, err := os.MkdirTemp("", "dns-solver-test-")
-	if err != nil {
+	var err error
+	if folder, err = os.MkdirTemp("", "dns-solver-test-"); err != nil {
 		return "", err
 	}
 	program := filepath.Join(folder, "dns-solver")
@@ -33,6 +36,15 @@ var build = sync.OnceValues(func() (string, error) {
 	command.Stderr = os.Stderr
 	return program, command.Run()
 })
+
+// Main runs the tests of a package that uses the program, and takes the program away after them: a TestMain calls it.
+func Main(m *testing.M) {
+	code := m.Run()
+	if folder != "" {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
 
 // Program returns the path of the program.
 func Program(t testing.TB) string {

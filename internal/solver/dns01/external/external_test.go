@@ -39,6 +39,8 @@ func httpreq(client *external.Client, endpoint string) external.Provider {
 // onlyLoopback allows what is at 127.0.0.1 and no more.
 var onlyLoopback = reach.Policy{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
 
+func TestMain(m *testing.M) { dnssolvertest.Main(m) }
+
 // What a tenant's settings, or a server that they lead to, name is not connected to if it is inside.
 func TestReach(t *testing.T) {
 	client := dnssolvertest.Start(t)
