@@ -17,6 +17,8 @@ type Settings struct {
 	Config, Secret map[string]string
 	// Ambient allows the provider to sign in as the machine or the pod.
 	Ambient bool
+	// SignedIn says that the operator adds credentials that suffice.
+	SignedIn bool
 	// Reach is what it may connect to.
 	Reach reach.Policy
 }
@@ -141,7 +143,7 @@ func (p Provider) checkEndpoints(settings Settings) error {
 
 // checkComplete looks for one way that is given whole.
 func (p Provider) checkComplete(settings Settings) error {
-	if len(p.Ways) == 0 || p.Ambient && settings.Ambient {
+	if len(p.Ways) == 0 || p.Ambient && settings.Ambient || settings.SignedIn {
 		return nil
 	}
 	given := settings.Variables()

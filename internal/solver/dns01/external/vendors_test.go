@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"encoding/xml"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/certwright/certwright/internal/dnssolver/providers"
 	"github.com/certwright/certwright/internal/dnssolver/wire"
@@ -52,8 +54,14 @@ func (r *records) set(values []string) {
 
 // vendor is a fake of a vendor's API at its own name.
 type vendor struct {
+	// provider is the provider's name where that is not the vendor's.
+	provider  string
 	host      string
 	variables map[string]string
+	// identity are the variables that the operator adds to them.
+	identity map[string]string
+	// others are the vendor's other hosts.
+	others map[string]http.HandlerFunc
 	// authorization is what a request must have, as "header: value"; a value may be a beginning.
 	header, value string
 	routes        func(r *records) *http.ServeMux
@@ -193,63 +201,15 @@ var vendors = map[string]vendor{
 		host:   "route53.amazonaws.com",
 		header: "Authorization", value: "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/",
 		variables: map[string]string{"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "aws-secret-1234", "AWS_REGION": "us-east-1"},
-		routes: func(r *records) *http.ServeMux {
-			type set struct {
-				Name, Type string
-				TTL        int
-				Values     []string `xml:"ResourceRecords>ResourceRecord>Value"`
-			}
-			answer := func(w http.ResponseWriter, name string, body any) {
-				w.Header().Set("Content-Type", "text/xml")
-				_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: "https://route53.amazonaws.com/doc/2013-04-01/"}})
-			}
-			mux := http.NewServeMux()
-			mux.HandleFunc("GET /2013-04-01/hostedzonesbyname", func(w http.ResponseWriter, _ *http.Request) {
-				type zone struct {
-					Id, Name    string
-					PrivateZone bool `xml:"Config>PrivateZone"`
-				}
-				answer(w, "ListHostedZonesByNameResponse", struct {
-					Zones []zone `xml:"HostedZones>HostedZone"`
-				}{[]zone{{"/hostedzone/Z1", "example.test.", false}}})
-			})
-			mux.HandleFunc("GET /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, _ *http.Request) {
-				var sets []set
-				if len(r.values) > 0 {
-					sets = []set{{Name: challengeName + ".", Type: "TXT", TTL: 10}}
-					for _, value := range r.sorted() {
-						sets[0].Values = append(sets[0].Values, `"`+value+`"`)
-					}
-				}
-				answer(w, "ListResourceRecordSetsResponse", struct {
-					Sets        []set `xml:"ResourceRecordSets>ResourceRecordSet"`
-					IsTruncated bool
-					MaxItems    int
-				}{sets, false, 100})
-			})
-			mux.HandleFunc("POST /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, request *http.Request) {
-				batch := struct {
-					Changes []struct {
-						Action string
-						Set    set `xml:"ResourceRecordSet"`
-					} `xml:"ChangeBatch>Changes>Change"`
-				}{}
-				if xml.NewDecoder(request.Body).Decode(&batch) != nil || len(batch.Changes) != 1 {
-					http.Error(w, "not that", http.StatusBadRequest)
-					return
-				}
-				r.set(nil)
-				if batch.Changes[0].Action == "UPSERT" {
-					r.set(batch.Changes[0].Set.Values)
-				}
-				// The change is never seen to be everywhere: nobody may wait for that here.
-				answer(w, "ChangeResourceRecordSetsResponse", struct {
-					Id     string `xml:"ChangeInfo>Id"`
-					Status string `xml:"ChangeInfo>Status"`
-				}{"/change/C1", "PENDING"})
-			})
-			return mux
-		},
+		routes:    route53,
+	},
+	"route53 with a token": {
+		provider: "route53", host: "route53.amazonaws.com",
+		header: "X-Amz-Security-Token", value: "aws-session-1234",
+		variables: map[string]string{"AWS_REGION": "eu-central-1"},
+		identity:  map[string]string{"AWS_WEB_IDENTITY_TOKEN": webIdentity, "AWS_ROLE_ARN": roleARN, "AWS_ROLE_SESSION_NAME": "certwright"},
+		others:    map[string]http.HandlerFunc{"sts.eu-central-1.amazonaws.com": assumeRole},
+		routes:    route53,
 	},
 }
 
@@ -262,6 +222,10 @@ func (v vendor) start(t *testing.T) *records {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		held.mu.Lock()
 		defer held.mu.Unlock()
+		if other, ok := v.others[request.Host]; ok {
+			other(w, request)
+			return
+		}
 		if request.Host != v.host || !strings.HasPrefix(request.Header.Get(v.header), v.value) {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
@@ -269,7 +233,7 @@ func (v vendor) start(t *testing.T) *records {
 		request.URL.Path = strings.TrimSuffix(request.URL.Path, "/")
 		routes.ServeHTTP(w, request)
 	}))
-	certificate, roots, err := acmetest.ServerIdentity(v.host)
+	certificate, roots, err := acmetest.ServerIdentity(append(slices.Collect(maps.Keys(v.others)), v.host)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,13 +289,15 @@ func TestVendors(t *testing.T) {
 	for name, vendor := range vendors {
 		t.Run(name, func(t *testing.T) {
 			held := vendor.start(t)
-			known, _ := providers.Find(name)
-			if err := known.Check(providers.Settings{Secret: vendor.variables}); err != nil {
+			known, _ := providers.Find(cmp.Or(vendor.provider, name))
+			if err := known.Check(providers.Settings{Secret: vendor.variables, SignedIn: vendor.identity != nil}); err != nil {
 				t.Fatalf("its settings: %v", err)
 			}
+			variables := maps.Clone(vendor.variables)
+			maps.Copy(variables, vendor.identity)
 			provider := external.Provider{
-				Name: name, Keep: known.Keep(), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
-				Variables: vendor.variables, Nameservers: []string{dns.Addr()},
+				Name: known.Name, Keep: known.Keep(), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+				Variables: variables, Nameservers: []string{dns.Addr()},
 			}
 			held.set([]string{"of another"})
 			want := []string{record().Value, "of another"}
@@ -376,4 +342,87 @@ func TestVendorRefusal(t *testing.T) {
 	if !ok || failure.Kind != wire.Failed || !strings.Contains(failure.Text, "401") || strings.Contains(failure.Text, "wrong-token") {
 		t.Errorf("%v", failure)
 	}
+}
+
+// route53 is the API of Route 53 for one zone.
+func route53(r *records) *http.ServeMux {
+	type set struct {
+		Name, Type string
+		TTL        int
+		Values     []string `xml:"ResourceRecords>ResourceRecord>Value"`
+	}
+	answer := func(w http.ResponseWriter, name string, body any) {
+		w.Header().Set("Content-Type", "text/xml")
+		_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: "https://route53.amazonaws.com/doc/2013-04-01/"}})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2013-04-01/hostedzonesbyname", func(w http.ResponseWriter, _ *http.Request) {
+		type zone struct {
+			Id, Name    string
+			PrivateZone bool `xml:"Config>PrivateZone"`
+		}
+		answer(w, "ListHostedZonesByNameResponse", struct {
+			Zones []zone `xml:"HostedZones>HostedZone"`
+		}{[]zone{{"/hostedzone/Z1", "example.test.", false}}})
+	})
+	mux.HandleFunc("GET /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, _ *http.Request) {
+		var sets []set
+		if len(r.values) > 0 {
+			sets = []set{{Name: challengeName + ".", Type: "TXT", TTL: 10}}
+			for _, value := range r.sorted() {
+				sets[0].Values = append(sets[0].Values, `"`+value+`"`)
+			}
+		}
+		answer(w, "ListResourceRecordSetsResponse", struct {
+			Sets        []set `xml:"ResourceRecordSets>ResourceRecordSet"`
+			IsTruncated bool
+			MaxItems    int
+		}{sets, false, 100})
+	})
+	mux.HandleFunc("POST /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, request *http.Request) {
+		batch := struct {
+			Changes []struct {
+				Action string
+				Set    set `xml:"ResourceRecordSet"`
+			} `xml:"ChangeBatch>Changes>Change"`
+		}{}
+		if xml.NewDecoder(request.Body).Decode(&batch) != nil || len(batch.Changes) != 1 {
+			http.Error(w, "not that", http.StatusBadRequest)
+			return
+		}
+		r.set(nil)
+		if batch.Changes[0].Action == "UPSERT" {
+			r.set(batch.Changes[0].Set.Values)
+		}
+		// The change is never seen to be everywhere: nobody may wait for that here.
+		answer(w, "ChangeResourceRecordSetsResponse", struct {
+			Id     string `xml:"ChangeInfo>Id"`
+			Status string `xml:"ChangeInfo>Status"`
+		}{"/change/C1", "PENDING"})
+	})
+	return mux
+}
+
+const (
+	roleARN     = "arn:aws:iam::123456789012:role/dns"
+	webIdentity = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6c2hvcDpkbnMifQ.c2lnbmF0dXJl"
+)
+
+// assumeRole is AWS's exchange of a token for credentials of a role.
+func assumeRole(w http.ResponseWriter, request *http.Request) {
+	want := map[string]string{
+		"Action": "AssumeRoleWithWebIdentity", "RoleArn": roleARN, "RoleSessionName": "certwright", "WebIdentityToken": webIdentity,
+	}
+	for name, value := range want {
+		if request.PostFormValue(name) != value {
+			http.Error(w, "no", http.StatusForbidden)
+			return
+		}
+	}
+	type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
+	w.Header().Set("Content-Type", "text/xml")
+	_ = xml.NewEncoder(w).EncodeElement(struct {
+		Credentials credentials `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
+	}{credentials{"ASIAEXAMPLE", "aws-secret-1234", "aws-session-1234", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}},
+		xml.StartElement{Name: xml.Name{Local: "AssumeRoleWithWebIdentityResponse", Space: "https://sts.amazonaws.com/doc/2011-06-15/"}})
 }
