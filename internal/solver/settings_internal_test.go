@@ -18,6 +18,10 @@ func ref(name string) *v1.SecretKeySelector {
 	return &selector
 }
 
+func tokenOf(account string) *v1.Route53Auth {
+	return &v1.Route53Auth{Kubernetes: v1.Route53KubernetesAuth{ServiceAccountRef: v1.ServiceAccountRef{Name: account}}}
+}
+
 type config = map[string]string
 
 type entries = map[string]v1.SecretKeySelector
@@ -57,6 +61,13 @@ func TestSettings(t *testing.T) {
 			v1.DNS01Solver{Route53: &v1.Route53Provider{AccessKeyIDSecretRef: ref("i"), SecretAccessKeySecretRef: ref("k")}},
 			settings{provider: "route53", config: config{"AWS_REGION": "us-east-1"}, entries: entries{"AWS_ACCESS_KEY_ID": entry("i"), "AWS_SECRET_ACCESS_KEY": entry("k")}},
 		},
+		"route53 with a token": {
+			v1.DNS01Solver{Route53: &v1.Route53Provider{Region: "eu-west-1", HostedZoneID: "Z1", Role: "arn:aws:iam::1:role/r", Auth: tokenOf("a")}},
+			settings{provider: "route53", config: config{"AWS_REGION": "eu-west-1", "AWS_HOSTED_ZONE_ID": "Z1"}, identity: &identity{
+				account: "a", audiences: []string{"sts.amazonaws.com"}, token: "AWS_WEB_IDENTITY_TOKEN",
+				variables: map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_ROLE_SESSION_NAME": "certwright"},
+			}},
+		},
 		"cloudDNS": {
 			v1.DNS01Solver{CloudDNS: &v1.CloudDNSProvider{Project: "p", HostedZoneName: "z", ServiceAccountSecretRef: ref("a")}},
 			settings{provider: "gcloud", config: config{"GCE_PROJECT": "p", "GCE_ZONE_ID": "z"}, entries: entries{"GCE_SERVICE_ACCOUNT": entry("a")}},
@@ -92,10 +103,10 @@ func TestSettings(t *testing.T) {
 			if got.entries == nil && test.want.entries == nil || len(got.entries) == 0 {
 				got.entries, test.want.entries = nil, nil
 			}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(settings{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(settings{}, identity{})); diff != "" {
 				t.Error(diff)
 			}
-			given := providers.Settings{Config: got.config, Secret: config{}, Ambient: true, Reach: reach.Policy{}}
+			given := providers.Settings{Config: got.config, Secret: config{}, Ambient: got.identity == nil, SignedIn: got.identity != nil, Reach: reach.Policy{}}
 			for variable := range got.entries {
 				given.Secret[variable] = "value"
 			}
@@ -115,7 +126,8 @@ func TestSettingsThatCannotBeServed(t *testing.T) {
 	for words, dns := range map[string]v1.DNS01Solver{
 		"akamai is accepted but cannot be served": {Akamai: &v1.AkamaiProvider{}},
 		"has no DNS provider":                     {},
-		"route53.auth is accepted":                {Route53: &v1.Route53Provider{Auth: &v1.Route53Auth{}}},
+		"set route53.role to the ARN":             {Route53: &v1.Route53Provider{Auth: tokenOf("a")}},
+		"route53.region is no region of AWS":      {Route53: &v1.Route53Provider{Auth: tokenOf("a"), Role: "r", Region: "example.com/#"}},
 		"AzureGermanCloud has been closed":        {AzureDNS: &v1.AzureDNSProvider{Environment: v1.AzureGermanCloud}},
 		"managedIdentity.resourceID":              {AzureDNS: &v1.AzureDNSProvider{ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "r"}}},
 	} {

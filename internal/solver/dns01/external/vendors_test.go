@@ -67,6 +67,13 @@ type vendor struct {
 	routes        func(r *records) *http.ServeMux
 }
 
+// all are the variables that dns-solver is handed.
+func (v vendor) all() map[string]string {
+	all := maps.Clone(v.variables)
+	maps.Copy(all, v.identity)
+	return all
+}
+
 func decode(request *http.Request, into any) {
 	_ = json.NewDecoder(request.Body).Decode(into)
 }
@@ -293,11 +300,9 @@ func TestVendors(t *testing.T) {
 			if err := known.Check(providers.Settings{Secret: vendor.variables, SignedIn: vendor.identity != nil}); err != nil {
 				t.Fatalf("its settings: %v", err)
 			}
-			variables := maps.Clone(vendor.variables)
-			maps.Copy(variables, vendor.identity)
 			provider := external.Provider{
 				Name: known.Name, Keep: known.Keep(), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
-				Variables: variables, Nameservers: []string{dns.Addr()},
+				Variables: vendor.all(), Nameservers: []string{dns.Addr()},
 			}
 			held.set([]string{"of another"})
 			want := []string{record().Value, "of another"}
@@ -332,15 +337,24 @@ func TestVendorRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	vendors["hetzner"].start(t)
-	client := dnssolvertest.Start(t)
-	provider := external.Provider{
-		Client: client, Name: "hetzner", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
-		Variables: map[string]string{"HETZNER_API_TOKEN": "wrong-token-5678"}, Nameservers: []string{dns.Addr()},
-	}
-	failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
-	if !ok || failure.Kind != wire.Failed || !strings.Contains(failure.Text, "401") || strings.Contains(failure.Text, "wrong-token") {
-		t.Errorf("%v", failure)
+	const wrong = "wrong-token-5678"
+	for name, test := range map[string]struct{ variable, want string }{
+		"hetzner":              {"HETZNER_API_TOKEN", "401"},
+		"route53 with a token": {"AWS_WEB_IDENTITY_TOKEN", "AccessDenied: *** may not be this role"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vendor := vendors[name]
+			vendor.start(t)
+			provider := external.Provider{
+				Client: dnssolvertest.Start(t), Name: cmp.Or(vendor.provider, name), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+				Variables: vendor.all(), Nameservers: []string{dns.Addr()},
+			}
+			provider.Variables[test.variable] = wrong
+			failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
+			if !ok || failure.Kind != wire.Failed || !strings.Contains(failure.Text, test.want) || strings.Contains(failure.Text, "wrong-token") {
+				t.Errorf("%v", failure)
+			}
+		})
 	}
 }
 
@@ -352,8 +366,7 @@ func route53(r *records) *http.ServeMux {
 		Values     []string `xml:"ResourceRecords>ResourceRecord>Value"`
 	}
 	answer := func(w http.ResponseWriter, name string, body any) {
-		w.Header().Set("Content-Type", "text/xml")
-		_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: "https://route53.amazonaws.com/doc/2013-04-01/"}})
+		writeXML(w, name, "https://route53.amazonaws.com/doc/2013-04-01/", body)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2013-04-01/hostedzonesbyname", func(w http.ResponseWriter, _ *http.Request) {
@@ -410,19 +423,29 @@ const (
 
 // assumeRole is AWS's exchange of a token for credentials of a role.
 func assumeRole(w http.ResponseWriter, request *http.Request) {
-	want := map[string]string{
-		"Action": "AssumeRoleWithWebIdentity", "RoleArn": roleARN, "RoleSessionName": "certwright", "WebIdentityToken": webIdentity,
+	token := request.PostFormValue("WebIdentityToken")
+	role, session := request.PostFormValue("RoleArn"), request.PostFormValue("RoleSessionName")
+	switch {
+	case request.PostFormValue("Action") != "AssumeRoleWithWebIdentity" || role != roleARN || session != "certwright":
+		http.Error(w, "not that", http.StatusBadRequest)
+	case token != webIdentity:
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusForbidden)
+		writeXML(w, "ErrorResponse", stsNamespace, struct {
+			Code    string `xml:"Error>Code"`
+			Message string `xml:"Error>Message"`
+		}{"AccessDenied", token + " may not be this role"})
+	default:
+		type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
+		writeXML(w, "AssumeRoleWithWebIdentityResponse", stsNamespace, struct {
+			Credentials credentials `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
+		}{credentials{"ASIAEXAMPLE", "aws-secret-1234", "aws-session-1234", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}})
 	}
-	for name, value := range want {
-		if request.PostFormValue(name) != value {
-			http.Error(w, "no", http.StatusForbidden)
-			return
-		}
-	}
-	type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
+}
+
+const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+func writeXML(w http.ResponseWriter, name, namespace string, body any) {
 	w.Header().Set("Content-Type", "text/xml")
-	_ = xml.NewEncoder(w).EncodeElement(struct {
-		Credentials credentials `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
-	}{credentials{"ASIAEXAMPLE", "aws-secret-1234", "aws-session-1234", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}},
-		xml.StartElement{Name: xml.Name{Local: "AssumeRoleWithWebIdentityResponse", Space: "https://sts.amazonaws.com/doc/2011-06-15/"}})
+	_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: namespace}})
 }
