@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
+	"github.com/certwright/certwright/internal/testkit/awstest"
 )
 
 const roleARN = "arn:aws:iam::123456789012:role/dns"
@@ -32,7 +34,7 @@ const tokenVariable = "AWS_WEB_IDENTITY_TOKEN"
 // byToken solves by Route 53 as a role, with a token of the ServiceAccount "dns".
 func byToken(audiences ...string) v1.ACMESolver {
 	return v1.ACMESolver{DNS01: &v1.DNS01Solver{Route53: &v1.Route53Provider{
-		Region: "eu-central-1", HostedZoneID: "Z1", Role: roleARN,
+		Region: "eu-central-1", HostedZoneID: awstest.HostedZoneID, Role: roleARN,
 		Auth: &v1.Route53Auth{Kubernetes: v1.Route53KubernetesAuth{ServiceAccountRef: v1.ServiceAccountRef{Name: "dns", Audiences: audiences}}},
 	}}}
 }
@@ -105,6 +107,32 @@ func expectNotKept(ctx context.Context, s *space, token string) {
 	}
 }
 
+// startAWS starts a Route 53 that writes to a DNS server, for whoever has the credentials of a role; and the exchange of
+// the tokens of a user of the cluster for these.
+func startAWS(ctx context.Context, s *space, dns *acmetest.DNS, user string) *httptest.Server {
+	sts := &awstest.STS{Role: roleARN, Trusts: func(token string) bool {
+		review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{"sts.amazonaws.com"}}}
+		return s.Create(ctx, review) == nil && review.Status.Authenticated && review.Status.User.Username == user
+	}}
+	records := awstest.Route53(zone, dns)
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case request.URL.Path == "/":
+			sts.ServeHTTP(w, request)
+		case request.Header.Get("X-Amz-Security-Token") != awstest.SessionToken:
+			http.Error(w, "no", http.StatusForbidden)
+		default:
+			request.URL.Path = strings.TrimSuffix(request.URL.Path, "/")
+			records.ServeHTTP(w, request)
+		}
+	}))
+	DeferCleanup(server.Close)
+	return server
+}
+
 func serviceAccount(namespace string) *corev1.ServiceAccount {
 	return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "dns"}}
 }
@@ -143,6 +171,19 @@ var _ = Describe("A provider of DNS that signs in with a ServiceAccount's token"
 			}
 		})
 	}
+
+	It("proves a name at AWS as a role that trusts the ServiceAccount", func(ctx SpecContext) {
+		world := startACME()
+		aws := startAWS(ctx, s, world.dns, "system:serviceaccount:"+s.namespace+":dns")
+		for _, service := range []string{"STS", "ROUTE_53"} {
+			GinkgoT().Setenv("AWS_ENDPOINT_URL_"+service, aws.URL)
+		}
+		startOperator(s.namespace, world.operator, withDNSSolver)
+		create(ctx, s, serviceAccount(s.namespace), world.issuer(s.namespace, byToken()))
+		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
+		expectSignedBy(ctx, s, crt, world.ca.Roots())
+		Eventually(func() []string { return world.dns.TXT("_acme-challenge.web." + zone) }).Should(BeEmpty())
+	})
 
 	It("finds a ClusterIssuer's ServiceAccount where its Secrets are, and signs in as nobody else", func(ctx SpecContext) {
 		world := startACME()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"io"
 	"maps"
@@ -18,12 +17,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/certwright/certwright/internal/dnssolver/providers"
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
+	"github.com/certwright/certwright/internal/testkit/awstest"
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
@@ -52,6 +51,21 @@ func (r *records) set(values []string) {
 	}
 }
 
+// TXT implements awstest.Zone.
+func (r *records) TXT(name string) []string {
+	if name != challengeName+"." {
+		return nil
+	}
+	return r.sorted()
+}
+
+// SetTXT implements awstest.Zone.
+func (r *records) SetTXT(name string, values ...string) {
+	if name == challengeName+"." {
+		r.set(values)
+	}
+}
+
 // vendor is a fake of a vendor's API at its own name.
 type vendor struct {
 	// provider is the provider's name where that is not the vendor's.
@@ -61,7 +75,7 @@ type vendor struct {
 	// identity are the variables that the operator adds to them.
 	identity map[string]string
 	// others are the vendor's other hosts.
-	others map[string]http.HandlerFunc
+	others map[string]http.Handler
 	// authorization is what a request must have, as "header: value"; a value may be a beginning.
 	header, value string
 	routes        func(r *records) *http.ServeMux
@@ -84,6 +98,13 @@ func encode(w http.ResponseWriter, value any) {
 }
 
 type object = map[string]any
+
+const (
+	roleARN     = "arn:aws:iam::123456789012:role/dns"
+	webIdentity = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6c2hvcDpkbnMifQ.c2lnbmF0dXJl"
+)
+
+func route53(r *records) *http.ServeMux { return awstest.Route53("example.test", r) }
 
 var vendors = map[string]vendor{
 	"cloudflare": {
@@ -212,10 +233,10 @@ var vendors = map[string]vendor{
 	},
 	"route53 with a token": {
 		provider: "route53", host: "route53.amazonaws.com",
-		header: "X-Amz-Security-Token", value: "aws-session-1234",
+		header: "X-Amz-Security-Token", value: awstest.SessionToken,
 		variables: map[string]string{"AWS_REGION": "eu-central-1"},
 		identity:  map[string]string{"AWS_WEB_IDENTITY_TOKEN": webIdentity, "AWS_ROLE_ARN": roleARN, "AWS_ROLE_SESSION_NAME": "certwright"},
-		others:    map[string]http.HandlerFunc{"sts.eu-central-1.amazonaws.com": assumeRole},
+		others:    map[string]http.Handler{"sts.eu-central-1.amazonaws.com": &awstest.STS{Role: roleARN, Trusts: func(token string) bool { return token == webIdentity }}},
 		routes:    route53,
 	},
 }
@@ -230,7 +251,7 @@ func (v vendor) start(t *testing.T) *records {
 		held.mu.Lock()
 		defer held.mu.Unlock()
 		if other, ok := v.others[request.Host]; ok {
-			other(w, request)
+			other.ServeHTTP(w, request)
 			return
 		}
 		if request.Host != v.host || !strings.HasPrefix(request.Header.Get(v.header), v.value) {
@@ -356,96 +377,4 @@ func TestVendorRefusal(t *testing.T) {
 			}
 		})
 	}
-}
-
-// route53 is the API of Route 53 for one zone.
-func route53(r *records) *http.ServeMux {
-	type set struct {
-		Name, Type string
-		TTL        int
-		Values     []string `xml:"ResourceRecords>ResourceRecord>Value"`
-	}
-	answer := func(w http.ResponseWriter, name string, body any) {
-		writeXML(w, name, "https://route53.amazonaws.com/doc/2013-04-01/", body)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2013-04-01/hostedzonesbyname", func(w http.ResponseWriter, _ *http.Request) {
-		type zone struct {
-			Id, Name    string
-			PrivateZone bool `xml:"Config>PrivateZone"`
-		}
-		answer(w, "ListHostedZonesByNameResponse", struct {
-			Zones []zone `xml:"HostedZones>HostedZone"`
-		}{[]zone{{"/hostedzone/Z1", "example.test.", false}}})
-	})
-	mux.HandleFunc("GET /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, _ *http.Request) {
-		var sets []set
-		if len(r.values) > 0 {
-			sets = []set{{Name: challengeName + ".", Type: "TXT", TTL: 10}}
-			for _, value := range r.sorted() {
-				sets[0].Values = append(sets[0].Values, `"`+value+`"`)
-			}
-		}
-		answer(w, "ListResourceRecordSetsResponse", struct {
-			Sets        []set `xml:"ResourceRecordSets>ResourceRecordSet"`
-			IsTruncated bool
-			MaxItems    int
-		}{sets, false, 100})
-	})
-	mux.HandleFunc("POST /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, request *http.Request) {
-		batch := struct {
-			Changes []struct {
-				Action string
-				Set    set `xml:"ResourceRecordSet"`
-			} `xml:"ChangeBatch>Changes>Change"`
-		}{}
-		if xml.NewDecoder(request.Body).Decode(&batch) != nil || len(batch.Changes) != 1 {
-			http.Error(w, "not that", http.StatusBadRequest)
-			return
-		}
-		r.set(nil)
-		if batch.Changes[0].Action == "UPSERT" {
-			r.set(batch.Changes[0].Set.Values)
-		}
-		// The change is never seen to be everywhere: nobody may wait for that here.
-		answer(w, "ChangeResourceRecordSetsResponse", struct {
-			Id     string `xml:"ChangeInfo>Id"`
-			Status string `xml:"ChangeInfo>Status"`
-		}{"/change/C1", "PENDING"})
-	})
-	return mux
-}
-
-const (
-	roleARN     = "arn:aws:iam::123456789012:role/dns"
-	webIdentity = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6c2hvcDpkbnMifQ.c2lnbmF0dXJl"
-)
-
-// assumeRole is AWS's exchange of a token for credentials of a role.
-func assumeRole(w http.ResponseWriter, request *http.Request) {
-	token := request.PostFormValue("WebIdentityToken")
-	role, session := request.PostFormValue("RoleArn"), request.PostFormValue("RoleSessionName")
-	switch {
-	case request.PostFormValue("Action") != "AssumeRoleWithWebIdentity" || role != roleARN || session != "certwright":
-		http.Error(w, "not that", http.StatusBadRequest)
-	case token != webIdentity:
-		w.Header().Set("Content-Type", "text/xml")
-		w.WriteHeader(http.StatusForbidden)
-		writeXML(w, "ErrorResponse", stsNamespace, struct {
-			Code    string `xml:"Error>Code"`
-			Message string `xml:"Error>Message"`
-		}{"AccessDenied", token + " may not be this role"})
-	default:
-		type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
-		writeXML(w, "AssumeRoleWithWebIdentityResponse", stsNamespace, struct {
-			Credentials credentials `xml:"AssumeRoleWithWebIdentityResult>Credentials"`
-		}{credentials{"ASIAEXAMPLE", "aws-secret-1234", "aws-session-1234", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}})
-	}
-}
-
-const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-
-func writeXML(w http.ResponseWriter, name, namespace string, body any) {
-	w.Header().Set("Content-Type", "text/xml")
-	_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: namespace}})
 }
