@@ -186,7 +186,8 @@ type AzureDNSProvider struct {
 	// +optional
 	Environment AzureEnvironment `json:"environment,omitempty"`
 
-	// ManagedIdentity picks one of several identities of the Pod. Excludes the service principal's fields.
+	// ManagedIdentity picks one of several identities of the operator's Pod or its machine. Excludes the service principal's
+	// fields.
 	// +optional
 	ManagedIdentity *AzureManagedIdentity `json:"managedIdentity,omitempty"`
 
@@ -203,7 +204,7 @@ type AzureManagedIdentity struct {
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
 
-	// ResourceID of the identity.
+	// ResourceID of the identity, one of the machine's.
 	// +optional
 	ResourceID string `json:"resourceID,omitempty"`
 

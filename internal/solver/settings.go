@@ -167,7 +167,7 @@ func azureSettings(spec *v1.AzureDNSProvider) (settings, error) {
 	}
 	if identity := spec.ManagedIdentity; identity != nil {
 		if identity.ResourceID != "" {
-			return settings{}, errors.New("azureDNS.managedIdentity.resourceID is accepted but not served yet: use clientID")
+			result.config["AZURE_IDENTITY_RESOURCE_ID"] = identity.ResourceID
 		}
 		result.config["AZURE_AUTH_METHOD"] = "msi"
 		if identity.TenantID != "" {

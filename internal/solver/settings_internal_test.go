@@ -88,6 +88,12 @@ func TestSettings(t *testing.T) {
 				"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_RESOURCE_GROUP": "g", "AZURE_CLIENT_ID": "i", "AZURE_AUTH_METHOD": "msi",
 			}},
 		},
+		"azureDNS as a managed identity by its resource ID": {
+			v1.DNS01Solver{AzureDNS: &v1.AzureDNSProvider{SubscriptionID: "sub", ResourceGroupName: "g", ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "/r"}}},
+			settings{provider: "azuredns", config: config{
+				"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_RESOURCE_GROUP": "g", "AZURE_IDENTITY_RESOURCE_ID": "/r", "AZURE_AUTH_METHOD": "msi",
+			}},
+		},
 		"azureDNS as a workload identity": {
 			v1.DNS01Solver{AzureDNS: &v1.AzureDNSProvider{SubscriptionID: "sub", ResourceGroupName: "g", ManagedIdentity: &v1.AzureManagedIdentity{ClientID: "i", TenantID: "t"}}},
 			settings{provider: "azuredns", config: config{
@@ -129,7 +135,6 @@ func TestSettingsThatCannotBeServed(t *testing.T) {
 		"set route53.role to the ARN":             {Route53: &v1.Route53Provider{Auth: tokenOf("a")}},
 		"route53.region is no region of AWS":      {Route53: &v1.Route53Provider{Auth: tokenOf("a"), Role: "r", Region: "example.com/#"}},
 		"AzureGermanCloud has been closed":        {AzureDNS: &v1.AzureDNSProvider{Environment: v1.AzureGermanCloud}},
-		"managedIdentity.resourceID":              {AzureDNS: &v1.AzureDNSProvider{ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "r"}}},
 	} {
 		if _, err := settingsOf(&dns); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: %v", words, err)
