@@ -266,7 +266,7 @@ func (t *told) signedIn(ctx context.Context) (external.Provider, error) {
 	provider.Public = slices.AppendSeq(slices.Clone(provider.Public), maps.Keys(t.identity.variables))
 	provider.Variables = maps.Clone(provider.Variables)
 	maps.Copy(provider.Variables, t.identity.variables)
-	provider.Variables[t.identity.token] = token
+	provider.Variables[t.identity.handedAs] = token
 	return provider, nil
 }
 

@@ -27,9 +27,9 @@ type identity struct {
 	// account is the name of the ServiceAccount, in the namespace of the solver's Secrets.
 	account   string
 	audiences []string
-	// variables go with the token, and token is the name of its own.
+	// variables go with the token, which is handed over under a name of its own.
 	variables map[string]string
-	token     string
+	handedAs  string
 }
 
 // settingsOf translates the fields of a solver to the provider's own settings.
@@ -124,7 +124,7 @@ func route53Identity(spec *v1.Route53Provider) (*identity, error) {
 	}
 	ref := spec.Auth.Kubernetes.ServiceAccountRef
 	result := &identity{
-		account: ref.Name, audiences: ref.Audiences, token: "AWS_WEB_IDENTITY_TOKEN",
+		account: ref.Name, audiences: ref.Audiences, handedAs: "AWS_WEB_IDENTITY_TOKEN",
 		variables: map[string]string{"AWS_ROLE_ARN": spec.Role, "AWS_ROLE_SESSION_NAME": "certwright"},
 	}
 	if len(result.audiences) == 0 {

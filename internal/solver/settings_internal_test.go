@@ -64,7 +64,7 @@ func TestSettings(t *testing.T) {
 		"route53 with a token": {
 			v1.DNS01Solver{Route53: &v1.Route53Provider{Region: "eu-west-1", HostedZoneID: "Z1", Role: "arn:aws:iam::1:role/r", Auth: tokenOf("a")}},
 			settings{provider: "route53", config: config{"AWS_REGION": "eu-west-1", "AWS_HOSTED_ZONE_ID": "Z1"}, identity: &identity{
-				account: "a", audiences: []string{"sts.amazonaws.com"}, token: "AWS_WEB_IDENTITY_TOKEN",
+				account: "a", audiences: []string{"sts.amazonaws.com"}, handedAs: "AWS_WEB_IDENTITY_TOKEN",
 				variables: map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_ROLE_SESSION_NAME": "certwright"},
 			}},
 		},
