@@ -82,6 +82,12 @@ type identities struct {
 	asked []url.Values
 }
 
+func (i *identities) all() []url.Values {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.asked)
+}
+
 func startIdentities(t *testing.T) *identities {
 	t.Helper()
 	of := &identities{}
@@ -147,12 +153,13 @@ func TestAzureIdentities(t *testing.T) {
 			if got := held.sorted(); len(got) > 0 {
 				t.Errorf("there are %q", got)
 			}
-			if test.asked == "" && len(machine.asked) > 0 || test.asked != "" && len(machine.asked) != 2 {
-				t.Errorf("the machine was asked %v", machine.asked)
+			asked := machine.all()
+			if test.asked == "" && len(asked) > 0 || test.asked != "" && len(asked) != 2 {
+				t.Errorf("the machine was asked %v", asked)
 			}
-			for _, asked := range machine.asked {
-				if asked.Get(test.asked) != test.value || test.variables == nil && (asked.Has("client_id") || asked.Has("mi_res_id")) {
-					t.Errorf("the machine was asked %v", asked)
+			for _, query := range asked {
+				if query.Get(test.asked) != test.value || test.variables == nil && (query.Has("client_id") || query.Has("mi_res_id")) {
+					t.Errorf("the machine was asked %v", query)
 				}
 			}
 		})
