@@ -186,7 +186,8 @@ type AzureDNSProvider struct {
 	// +optional
 	Environment AzureEnvironment `json:"environment,omitempty"`
 
-	// ManagedIdentity picks one of several identities of the Pod. Excludes the service principal's fields.
+	// ManagedIdentity picks one of several identities of the operator's Pod or its machine. Excludes the service principal's
+	// fields.
 	// +optional
 	ManagedIdentity *AzureManagedIdentity `json:"managedIdentity,omitempty"`
 
@@ -203,7 +204,7 @@ type AzureManagedIdentity struct {
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
 
-	// ResourceID of the identity.
+	// ResourceID of the identity, one of the machine's.
 	// +optional
 	ResourceID string `json:"resourceID,omitempty"`
 
@@ -357,13 +358,13 @@ type RFC2136Provider struct {
 	Protocol RFC2136Protocol `json:"protocol,omitempty"`
 }
 
-// Route53Provider is Amazon Route 53. Without keys and auth it signs in as the operator's Pod.
+// Route53Provider is Amazon Route 53. Without keys and auth it signs in as the operator's Pod, where that is allowed.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.accessKeyID) || size(self.accessKeyID) == 0 || !has(self.accessKeyIDSecretRef)",message="the access key's ID is given twice: set either accessKeyID or accessKeyIDSecretRef"
 // +kubebuilder:validation:XValidation:rule="((has(self.accessKeyID) && size(self.accessKeyID) > 0) || has(self.accessKeyIDSecretRef)) == has(self.secretAccessKeySecretRef)",message="an access key has an ID and a secret: set secretAccessKeySecretRef and one of accessKeyID and accessKeyIDSecretRef, or none of them"
 // +kubebuilder:validation:XValidation:rule="!has(self.auth) || !has(self.secretAccessKeySecretRef)",message="sign in either with auth or with an access key: remove one of them"
 type Route53Provider struct {
-	// Region of AWS. The default is taken from the operator's environment.
+	// Region of AWS. The default is us-east-1.
 	// +optional
 	Region string `json:"region,omitempty"`
 
@@ -388,7 +389,7 @@ type Route53Provider struct {
 	// +optional
 	SecretAccessKeySecretRef *SecretKeySelector `json:"secretAccessKeySecretRef,omitempty"`
 
-	// Role is the ARN of a role to assume.
+	// Role is the ARN of a role to assume. With auth it is required, and has to trust the ServiceAccount.
 	// +optional
 	Role string `json:"role,omitempty"`
 }
@@ -401,7 +402,8 @@ type Route53Auth struct {
 
 // Route53KubernetesAuth signs in to AWS with a service account token.
 type Route53KubernetesAuth struct {
-	// ServiceAccountRef names the ServiceAccount.
+	// ServiceAccountRef names the ServiceAccount. Its audiences take the place of the default, sts.amazonaws.com. The
+	// operator needs the right to make tokens of it, and makes one for each call, good for ten minutes.
 	ServiceAccountRef ServiceAccountRef `json:"serviceAccountRef"`
 }
 

@@ -105,7 +105,8 @@ type ServiceAccountRef struct {
 	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
 
-	// Audiences to ask for in addition to the ones that the operator always asks for.
+	// Audiences to ask for in addition to the ones that the operator always asks for; with Route 53, in the place of its
+	// default.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
 	// +optional

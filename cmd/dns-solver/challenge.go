@@ -116,7 +116,10 @@ func (w *work) answer(request wire.Request) (answer wire.Answer) {
 
 // start makes the provider, once, in an environment of the request's variables.
 func (w *work) start(request wire.Request) wire.Answer {
-	create, known := providers[request.Provider]
+	create, known := special[request.Provider]
+	if !known {
+		create, known = providers[request.Provider]
+	}
 	if !known {
 		return wire.Failf(wire.Invalid, "there is no provider %q", request.Provider)
 	}

@@ -9,7 +9,8 @@ import (
 
 // contents are settings that hold what a file has, where a provider wants the path of one: the variable that it
 // is given instead names a file in memory, of this process alone.
-var contents = map[string]string{
+var contents = map[string]string{ //nolint:gosec // G101: they are names of variables.
+	"AWS_WEB_IDENTITY_TOKEN":  "AWS_WEB_IDENTITY_TOKEN_FILE",
 	"HYPERONE_PASSPORT":       "HYPERONE_PASSPORT_LOCATION",
 	"INFOBLOX_CA_CERTIFICATE": "INFOBLOX_CA_CERTIFICATE",
 	"TRANSIP_PRIVATE_KEY":     "TRANSIP_PRIVATE_KEY_PATH",

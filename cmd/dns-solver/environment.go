@@ -11,11 +11,13 @@ import (
 // pod.
 var ambientPrefixes = []string{"AWS_", "AZURE_", "GOOGLE_", "IDENTITY_", "MSI_"}
 
-// proxyVariables lead to a proxy, and trustVariables to the roots that servers are verified against. They are an
-// administrator's, and every process gets them.
+// proxyVariables lead to a proxy, trustVariables to the roots that servers are verified against, and endpointVariables
+// to a cloud's APIs where they are not at the public place. They are an administrator's, and every process gets them.
+// No issuer may set the last, because a provider with ambient credentials must not be sent elsewhere.
 var (
-	proxyVariables = []string{"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"}
-	trustVariables = []string{"SSL_CERT_FILE", "SSL_CERT_DIR"}
+	proxyVariables    = []string{"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"}
+	trustVariables    = []string{"SSL_CERT_FILE", "SSL_CERT_DIR"}
+	endpointVariables = []string{"AWS_ENDPOINT_URL_ROUTE_53", "AWS_ENDPOINT_URL_STS"}
 )
 
 // inheritedVariables picks the variables of serve's own environment that a process gets, beside those of its request.
@@ -25,7 +27,7 @@ func inheritedVariables(environment []string, ambient bool) map[string]string {
 	for _, entry := range environment {
 		name, value, _ := strings.Cut(entry, "=")
 		isAmbient := slices.ContainsFunc(ambientPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-		if slices.Contains(proxyVariables, name) || slices.Contains(trustVariables, name) || ambient && isAmbient {
+		if slices.Contains(slices.Concat(proxyVariables, trustVariables, endpointVariables), name) || ambient && isAmbient {
 			picked[name] = value
 		}
 	}

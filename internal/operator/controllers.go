@@ -119,6 +119,7 @@ func (p *parts) addSolvers(mgr ctrl.Manager, clientset *kubernetes.Clientset, na
 			Client: dnsSolver, AmbientIssuers: p.options.AmbientIssuers, AmbientClusterIssuers: p.options.AmbientClusterIssuers,
 		},
 		Secrets:     p.secrets,
+		Tokens:      &kube.Tokens{Client: clientset.CoreV1(), Now: p.options.Now},
 		Reach:       namespaced,
 		Resolver:    dns01.Resolver{Nameservers: p.options.DNS01Nameservers, Only: p.options.DNS01NameserversOnly},
 		Replicas:    replicas(mgr.GetClient(), p.options, p.options.HTTP01SolverAddress),

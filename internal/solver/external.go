@@ -110,6 +110,7 @@ type settled struct {
 	public    []string
 	ambient   bool
 	reach     reach.Policy
+	identity  *identity
 }
 
 // settled reads the Secrets of a solver and checks its settings.
@@ -129,10 +130,12 @@ func (s *Solvers) settled(of solverOf) (settled, error) {
 	if err != nil {
 		return settled{}, err
 	}
-	result := settled{provider: provider, ambient: s.External.signsIn(of.ofClusterIssuer, provider, secret), reach: s.reachOf(of.ofClusterIssuer)}
+	result := settled{provider: provider, reach: s.reachOf(of.ofClusterIssuer), identity: spec.identity}
 	// What dns-solver runs, it keeps from there itself, unless it is to sign in.
 	result.reach.NoCredentials = provider.InOperator
-	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, Reach: result.reach}
+	// With an identity of its own, nothing of the pod's gets in its way.
+	result.ambient = spec.identity == nil && s.External.signsIn(of.ofClusterIssuer, provider, secret)
+	given := providers.Settings{Config: spec.config, Secret: secret, Ambient: result.ambient, SignedIn: spec.identity != nil, Reach: result.reach}
 	if err := provider.Check(given); err != nil {
 		return settled{}, invalidSolver(err)
 	}
@@ -234,7 +237,7 @@ func (s *Solvers) external(challenge Challenge, ready settled) (dns01.Provider, 
 			return nil, invalidSolver(fmt.Errorf("name server %s: %w", nameserver, err))
 		}
 	}
-	return &told{external.Provider{
+	return &told{tokens: s.Tokens, namespace: challenge.SecretNamespace, identity: ready.identity, provider: external.Provider{
 		Client: s.External.Client, Name: ready.provider.Name, Variables: ready.variables, Public: ready.public, Keep: ready.provider.Keep(),
 		Ambient: ready.ambient, Reach: ready.reach, Nameservers: nameservers,
 		Tenant: challenge.Owner.Namespace,
@@ -250,16 +253,47 @@ func (c Challenge) solverOf() solverOf {
 }
 
 // told has what dns-solver says mean something to an order: another try, or the end.
-type told struct{ provider external.Provider }
+type told struct {
+	provider external.Provider
+	// identity is what the provider signs in as, a ServiceAccount of the namespace; nil for none.
+	identity  *identity
+	namespace string
+	tokens    *kube.Tokens
+}
 
 // Present implements dns01.Provider.
 func (t *told) Present(ctx context.Context, record dns01.Record) error {
-	return final(t.provider.Present(ctx, record))
+	provider, err := t.signedIn(ctx)
+	if err != nil {
+		return err
+	}
+	return final(provider.Present(ctx, record))
 }
 
 // CleanUp implements dns01.Provider.
 func (t *told) CleanUp(ctx context.Context, record dns01.Record) error {
-	return final(t.provider.CleanUp(ctx, record))
+	provider, err := t.signedIn(ctx)
+	if err != nil {
+		return err
+	}
+	return final(provider.CleanUp(ctx, record))
+}
+
+// signedIn is the provider with a token that is made for one call, and kept by nobody.
+func (t *told) signedIn(ctx context.Context) (external.Provider, error) {
+	provider := t.provider
+	if t.identity == nil {
+		return provider, nil
+	}
+	token, err := t.tokens.Create(ctx, types.NamespacedName{Namespace: t.namespace, Name: t.identity.account}, t.identity.audiences)
+	if err != nil {
+		return provider, err
+	}
+	provider.Public = slices.AppendSeq(slices.Clone(provider.Public), maps.Keys(t.identity.variables))
+	provider.Variables = maps.Clone(provider.Variables)
+	maps.Copy(provider.Variables, t.identity.variables)
+	provider.Variables[t.identity.handedAs] = token
+	return provider, nil
 }
 
 func final(err error) error {

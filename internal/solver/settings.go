@@ -3,6 +3,8 @@ package solver
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 
 	v1 "github.com/certwright/certwright/api/v1"
 )
@@ -15,6 +17,19 @@ type settings struct {
 	entries map[string]v1.SecretKeySelector
 	// secret is the name of a Secret all of whose entries are settings; may be empty.
 	secret string
+	// identity is what the provider signs in as with a token that the operator gets for it; nil for none.
+	identity *identity
+}
+
+// identity is a ServiceAccount whose token a vendor takes for a credential. None of its variables is one that an issuer
+// may set.
+type identity struct {
+	// account is the name of the ServiceAccount, in the namespace of the solver's Secrets.
+	account   string
+	audiences []string
+	// variables go with the token, which is handed over under a name of its own.
+	variables map[string]string
+	handedAs  string
 }
 
 // settingsOf translates the fields of a solver to the provider's own settings.
@@ -72,20 +87,48 @@ func cloudflareSettings(spec *v1.CloudflareProvider) settings {
 const route53Region = "us-east-1"
 
 func route53Settings(spec *v1.Route53Provider) (settings, error) {
-	if spec.Auth != nil {
-		return settings{}, errors.New("route53.auth is accepted but not served yet: use an access key, or the identity of the operator's pod from a ClusterIssuer")
-	}
 	result := settings{provider: "route53", entries: map[string]v1.SecretKeySelector{}, config: some(map[string]string{
-		"AWS_REGION": spec.Region, "AWS_HOSTED_ZONE_ID": spec.HostedZoneID, "AWS_ACCESS_KEY_ID": spec.AccessKeyID, "AWS_ASSUME_ROLE_ARN": spec.Role,
+		"AWS_REGION": spec.Region, "AWS_HOSTED_ZONE_ID": spec.HostedZoneID,
 	})}
 	if spec.Region == "" {
 		result.config["AWS_REGION"] = route53Region
 	}
+	if spec.Auth != nil {
+		var err error
+		result.identity, err = route53Identity(spec)
+		return result, err
+	}
+	maps.Copy(result.config, some(map[string]string{"AWS_ACCESS_KEY_ID": spec.AccessKeyID, "AWS_ASSUME_ROLE_ARN": spec.Role}))
 	if spec.AccessKeyIDSecretRef != nil {
 		result.entries["AWS_ACCESS_KEY_ID"] = *spec.AccessKeyIDSecretRef
 	}
 	if spec.SecretAccessKeySecretRef != nil {
 		result.entries["AWS_SECRET_ACCESS_KEY"] = *spec.SecretAccessKeySecretRef
+	}
+	return result, nil
+}
+
+// stsAudience is the audience that AWS asks of tokens where nothing else was agreed with it.
+const stsAudience = "sts.amazonaws.com"
+
+// region is the name of a region of AWS. It becomes a part of the host that a token is sent to.
+var region = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
+// route53Identity is the role that a token is exchanged for at AWS, by AssumeRoleWithWebIdentity.
+func route53Identity(spec *v1.Route53Provider) (*identity, error) {
+	if spec.Role == "" {
+		return nil, errors.New("route53.auth signs in as a role of AWS: set route53.role to the ARN of one that trusts the ServiceAccount")
+	}
+	if spec.Region != "" && !region.MatchString(spec.Region) {
+		return nil, errors.New("route53.region is no region of AWS: write one such as eu-central-1, or leave it out")
+	}
+	ref := spec.Auth.Kubernetes.ServiceAccountRef
+	result := &identity{
+		account: ref.Name, audiences: ref.Audiences, handedAs: "AWS_WEB_IDENTITY_TOKEN",
+		variables: map[string]string{"AWS_ROLE_ARN": spec.Role, "AWS_ROLE_SESSION_NAME": "certwright"},
+	}
+	if len(result.audiences) == 0 {
+		result.audiences = []string{stsAudience}
 	}
 	return result, nil
 }
@@ -124,7 +167,7 @@ func azureSettings(spec *v1.AzureDNSProvider) (settings, error) {
 	}
 	if identity := spec.ManagedIdentity; identity != nil {
 		if identity.ResourceID != "" {
-			return settings{}, errors.New("azureDNS.managedIdentity.resourceID is accepted but not served yet: use clientID")
+			result.config["AZURE_IDENTITY_RESOURCE_ID"] = identity.ResourceID
 		}
 		result.config["AZURE_AUTH_METHOD"] = "msi"
 		if identity.TenantID != "" {

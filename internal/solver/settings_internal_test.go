@@ -18,6 +18,10 @@ func ref(name string) *v1.SecretKeySelector {
 	return &selector
 }
 
+func tokenOf(account string) *v1.Route53Auth {
+	return &v1.Route53Auth{Kubernetes: v1.Route53KubernetesAuth{ServiceAccountRef: v1.ServiceAccountRef{Name: account}}}
+}
+
 type config = map[string]string
 
 type entries = map[string]v1.SecretKeySelector
@@ -57,6 +61,13 @@ func TestSettings(t *testing.T) {
 			v1.DNS01Solver{Route53: &v1.Route53Provider{AccessKeyIDSecretRef: ref("i"), SecretAccessKeySecretRef: ref("k")}},
 			settings{provider: "route53", config: config{"AWS_REGION": "us-east-1"}, entries: entries{"AWS_ACCESS_KEY_ID": entry("i"), "AWS_SECRET_ACCESS_KEY": entry("k")}},
 		},
+		"route53 with a token": {
+			v1.DNS01Solver{Route53: &v1.Route53Provider{Region: "eu-west-1", HostedZoneID: "Z1", Role: "arn:aws:iam::1:role/r", Auth: tokenOf("a")}},
+			settings{provider: "route53", config: config{"AWS_REGION": "eu-west-1", "AWS_HOSTED_ZONE_ID": "Z1"}, identity: &identity{
+				account: "a", audiences: []string{"sts.amazonaws.com"}, handedAs: "AWS_WEB_IDENTITY_TOKEN",
+				variables: map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_ROLE_SESSION_NAME": "certwright"},
+			}},
+		},
 		"cloudDNS": {
 			v1.DNS01Solver{CloudDNS: &v1.CloudDNSProvider{Project: "p", HostedZoneName: "z", ServiceAccountSecretRef: ref("a")}},
 			settings{provider: "gcloud", config: config{"GCE_PROJECT": "p", "GCE_ZONE_ID": "z"}, entries: entries{"GCE_SERVICE_ACCOUNT": entry("a")}},
@@ -77,6 +88,12 @@ func TestSettings(t *testing.T) {
 				"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_RESOURCE_GROUP": "g", "AZURE_CLIENT_ID": "i", "AZURE_AUTH_METHOD": "msi",
 			}},
 		},
+		"azureDNS as a managed identity by its resource ID": {
+			v1.DNS01Solver{AzureDNS: &v1.AzureDNSProvider{SubscriptionID: "sub", ResourceGroupName: "g", ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "/r"}}},
+			settings{provider: "azuredns", config: config{
+				"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_RESOURCE_GROUP": "g", "AZURE_IDENTITY_RESOURCE_ID": "/r", "AZURE_AUTH_METHOD": "msi",
+			}},
+		},
 		"azureDNS as a workload identity": {
 			v1.DNS01Solver{AzureDNS: &v1.AzureDNSProvider{SubscriptionID: "sub", ResourceGroupName: "g", ManagedIdentity: &v1.AzureManagedIdentity{ClientID: "i", TenantID: "t"}}},
 			settings{provider: "azuredns", config: config{
@@ -92,10 +109,10 @@ func TestSettings(t *testing.T) {
 			if got.entries == nil && test.want.entries == nil || len(got.entries) == 0 {
 				got.entries, test.want.entries = nil, nil
 			}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(settings{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(settings{}, identity{})); diff != "" {
 				t.Error(diff)
 			}
-			given := providers.Settings{Config: got.config, Secret: config{}, Ambient: true, Reach: reach.Policy{}}
+			given := providers.Settings{Config: got.config, Secret: config{}, Ambient: got.identity == nil, SignedIn: got.identity != nil, Reach: reach.Policy{}}
 			for variable := range got.entries {
 				given.Secret[variable] = "value"
 			}
@@ -115,9 +132,9 @@ func TestSettingsThatCannotBeServed(t *testing.T) {
 	for words, dns := range map[string]v1.DNS01Solver{
 		"akamai is accepted but cannot be served": {Akamai: &v1.AkamaiProvider{}},
 		"has no DNS provider":                     {},
-		"route53.auth is accepted":                {Route53: &v1.Route53Provider{Auth: &v1.Route53Auth{}}},
+		"set route53.role to the ARN":             {Route53: &v1.Route53Provider{Auth: tokenOf("a")}},
+		"route53.region is no region of AWS":      {Route53: &v1.Route53Provider{Auth: tokenOf("a"), Role: "r", Region: "example.com/#"}},
 		"AzureGermanCloud has been closed":        {AzureDNS: &v1.AzureDNSProvider{Environment: v1.AzureGermanCloud}},
-		"managedIdentity.resourceID":              {AzureDNS: &v1.AzureDNSProvider{ManagedIdentity: &v1.AzureManagedIdentity{ResourceID: "r"}}},
 	} {
 		if _, err := settingsOf(&dns); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: %v", words, err)

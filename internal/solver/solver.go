@@ -53,6 +53,8 @@ type Challenge struct {
 // Solvers answers challenges.
 type Solvers struct {
 	Secrets *kube.SecretRefs
+	// Tokens makes tokens of ServiceAccounts for providers that sign in with one.
+	Tokens *kube.Tokens
 	// Resolver finds the servers of a zone; a solver's own nameservers replace its. Its own are an
 	// administrator's, so that they may be anywhere.
 	Resolver dns01.Resolver

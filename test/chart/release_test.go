@@ -30,6 +30,8 @@ type release struct {
 	kinds map[string]int
 	// fills says whether the API server writes who made a request.
 	fills bool
+	// tokens are the ServiceAccounts in work whose tokens the operator makes.
+	tokens []string
 	// restarts says whether the operator restarts workloads in work, and there alone if it works in some
 	// namespaces only.
 	restarts bool
@@ -54,9 +56,10 @@ var releases = []*release{
 		values: []string{
 			"--set=apiGroup=narrow.example.com", "--set=namespaces={tenant-a,tenant-b}",
 			"--set=restartOnRenewal.enabled=true,restartOnRenewal.namespaces={tenant-a}",
+			"--set=dnsSolver.serviceAccountTokens.tenant-a={dns,dns-backup}",
 			"--set=approveSignerNames={issuers.narrow.example.com/*,clusterissuers.narrow.example.com/ca,clusterissuers.narrow.example.com/acme}",
 		},
-		kinds: inSomeNamespaces, fills: true, restarts: true,
+		kinds: inSomeNamespaces, fills: true, restarts: true, tokens: []string{"dns", "dns-backup"},
 	},
 	{
 		title: "a cluster without MutatingAdmissionPolicy, and no solver pods", name: "older", namespace: "older", work: "older-work",
@@ -72,8 +75,8 @@ var (
 		"ServiceAccount": 1, "ValidatingAdmissionPolicy": 4, "ValidatingAdmissionPolicyBinding": 4,
 	}
 	// inSomeNamespaces has two bindings less for the cluster, two for each namespace, two roles for ClusterIssuers,
-	// and one for workloads in one namespace.
-	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRole": 7, "ClusterRoleBinding": 1, "Role": 3, "RoleBinding": 8})
+	// one for workloads in one namespace, and one for tokens there.
+	inSomeNamespaces = with(everywhere, map[string]int{"ClusterRole": 7, "ClusterRoleBinding": 1, "Role": 4, "RoleBinding": 9})
 	withoutMutation  = with(everywhere, map[string]int{"MutatingAdmissionPolicy": 0, "MutatingAdmissionPolicyBinding": 0})
 	// withoutPods lacks the role for solver pods, and its binding.
 	withoutPods = map[string]int{"ClusterRole": 5, "ClusterRoleBinding": 2}

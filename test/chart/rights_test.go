@@ -79,6 +79,9 @@ func (r *release) needed() []right {
 	if r.pods() {
 		rights = append(rights, right{namespace: r.work, resource: "pods", verbs: []string{"list", "watch", "create", "delete"}})
 	}
+	for _, account := range r.tokens {
+		rights = append(rights, right{namespace: r.work, resource: "serviceaccounts", subresource: "token", name: account, verbs: []string{"create"}})
+	}
 	return append(rights,
 		right{namespace: r.work, group: ours, resource: "certificates", verbs: append([]string{"create", "update", "patch", "delete"}, read...)},
 		right{namespace: r.work, group: "networking.k8s.io", resource: "ingresses", verbs: append([]string{"create", "update", "delete"}, read...)},
@@ -136,7 +139,9 @@ func (r *release) withheld() []right {
 			right{namespace: namespace, resource: "pods", subresource: "log", verbs: read},
 			right{namespace: namespace, resource: "services", verbs: []string{"get", "update", "patch", "deletecollection"}},
 			right{namespace: namespace, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"get", "patch", "deletecollection"}},
-			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", verbs: []string{"create"}},
+			right{namespace: namespace, resource: "serviceaccounts", verbs: anything},
+			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", verbs: anything},
+			right{namespace: namespace, resource: "serviceaccounts", subresource: "token", name: "default", verbs: anything},
 			right{namespace: namespace, group: "apps", resource: "replicasets", verbs: anything},
 			right{namespace: namespace, group: rbacv1.GroupName, resource: "rolebindings", verbs: append([]string{"bind", "escalate"}, anything...)},
 			right{namespace: namespace, group: r.names.Group, resource: "issuers", verbs: write},
@@ -224,6 +229,9 @@ var _ = Describe("the operator's rights", func() {
 			{namespace: r.namespace, resource: "secrets", verbs: []string{"patch", "delete", "deletecollection"}},
 			{namespace: "default", resource: "events", verbs: anything},
 		})
+		for _, namespace := range []string{r.namespace, "tenant-b"} {
+			expectDenied(ctx, c, []right{{namespace: namespace, resource: "serviceaccounts", subresource: "token", name: r.tokens[0], verbs: []string{"create"}}})
+		}
 		for _, resource := range workloads {
 			expectDenied(ctx, c, []right{{namespace: "tenant-b", group: "apps", resource: resource, verbs: anything}})
 		}

@@ -39,7 +39,7 @@ spec:
 - The Secret is in the Issuer's namespace or, for a ClusterIssuer, in the operator's (` + "`--cluster-resource-namespace`" + `).
 - **Endpoint**: an Issuer's must be at a public address or in ` + "`--allow-private-addresses`" + `, whatever its name resolves to; a ClusterIssuer's may be anywhere but where a cloud gives out credentials.
 - **In the operator**: no dns-solver is needed, no redirect is followed, and no proxy is used. A call has 30 seconds at most. [More](solvers.md#dns-01).
-- **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off).
+- **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off). With ` + "`route53.auth`" + ` it signs in as a ServiceAccount of the Issuer's namespace ([how](solvers.md#credentials-and-whose-they-are)).
 - **Remembers**: the provider takes a record away only with what it remembers of putting it there, so its process is kept until the clean-up. If dns-solver is restarted in between, the record stays, and an event on the Order and the Certificate names it.
 - **One at a time**: the provider has room for one record. The names of a Certificate are proved one after the other; two Certificates at once may get in each other's way, and try again.
 

@@ -17,6 +17,8 @@ type Settings struct {
 	Config, Secret map[string]string
 	// Ambient allows the provider to sign in as the machine or the pod.
 	Ambient bool
+	// SignedIn says that the operator adds credentials that suffice.
+	SignedIn bool
 	// Reach is what it may connect to.
 	Reach reach.Policy
 }
@@ -141,7 +143,7 @@ func (p Provider) checkEndpoints(settings Settings) error {
 
 // checkComplete looks for one way that is given whole.
 func (p Provider) checkComplete(settings Settings) error {
-	if len(p.Ways) == 0 || p.Ambient && settings.Ambient {
+	if len(p.Ways) == 0 || p.hasOther(settings) {
 		return nil
 	}
 	given := settings.Variables()
@@ -167,6 +169,11 @@ func (p Provider) checkComplete(settings Settings) error {
 		text += "; signing in as the operator's own pod is not allowed for this issuer"
 	}
 	return fmt.Errorf("%s: add them to the Secret in secretRef or, where they are no credentials, to config", text)
+}
+
+// hasOther says whether credentials come from elsewhere than the settings.
+func (p Provider) hasOther(settings Settings) bool {
+	return settings.SignedIn || p.Ambient && settings.Ambient
 }
 
 // missing are the parts of a way for which nothing is given.

@@ -109,6 +109,9 @@ func TestCheck(t *testing.T) {
 		"a ClusterIssuer's inside": {"httpreq", settings{"HTTPREQ_ENDPOINT": "http://10.0.0.1:80/"}, nil, false, anywhere, ""},
 		"ambient":                  {"route53", nil, nil, true, anywhere, ""},
 		"ambient not allowed":      {"route53", settings{"AWS_REGION": "us-east-1"}, nil, false, reach.Policy{}, "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; signing in as the operator's own pod is not allowed for this issuer"},
+		"a token of one's own":     {"route53", nil, settings{"AWS_WEB_IDENTITY_TOKEN": "t"}, true, anywhere, `"AWS_WEB_IDENTITY_TOKEN"`},
+		"the file of a token":      {"route53", settings{"AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/token"}, nil, true, anywhere, `"AWS_WEB_IDENTITY_TOKEN_FILE"`},
+		"the role of a token":      {"route53", settings{"AWS_ROLE_ARN": "arn:aws:iam::1:role/r"}, nil, true, anywhere, `"AWS_ROLE_ARN"`},
 		"ambient and not known to": {"hetzner", nil, nil, true, anywhere, "needs one of: HETZNER_API_TOKEN"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -145,6 +145,7 @@ var table = []Provider{
 			{Name: "AZURE_CLIENT_ID", Description: "Client ID"},
 			{Name: "AZURE_CLIENT_SECRET", Description: "Client secret", Secret: true},
 			{Name: "AZURE_ENVIRONMENT", Description: "Azure environment, one of: public, usgovernment, and china"},
+			{Name: "AZURE_IDENTITY_RESOURCE_ID", Description: "Resource ID of the managed identity to sign in as, with AZURE_AUTH_METHOD msi"},
 			{Name: "AZURE_PRIVATE_ZONE", Description: "Set to true to use Azure Private DNS Zones and not public"},
 			{Name: "AZURE_RESOURCE_GROUP", Description: "DNS zone resource group"},
 			{Name: "AZURE_SERVICEDISCOVERY_FILTER", Description: "Advanced ServiceDiscovery filter using Kusto query condition"},

@@ -124,7 +124,7 @@ func TestReading(t *testing.T) {
 // A variable that leads to a file is refused, even where the operator let it through.
 func TestVariablesThatLeadToFiles(t *testing.T) {
 	client := dnssolvertest.Start(t)
-	for _, name := range []string{"HTTPREQ_PASSWORD_FILE", "AWS_CONFIG_FILE", "HTTPS_PROXY", "LEGO_DEBUG_DNS_API_HTTP_CLIENT", "GOOGLE_APPLICATION_CREDENTIALS"} {
+	for _, name := range []string{"HTTPREQ_PASSWORD_FILE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "HTTPS_PROXY", "LEGO_DEBUG_DNS_API_HTTP_CLIENT", "GOOGLE_APPLICATION_CREDENTIALS"} {
 		provider := httpreq(client, "http://127.0.0.1:1")
 		provider.Variables[name] = "/etc/passwd"
 		failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))

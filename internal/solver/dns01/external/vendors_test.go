@@ -1,9 +1,9 @@
 package external_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"io"
 	"maps"
@@ -22,6 +22,7 @@ import (
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
+	"github.com/certwright/certwright/internal/testkit/awstest"
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
@@ -50,13 +51,41 @@ func (r *records) set(values []string) {
 	}
 }
 
+// TXT implements awstest.Zone.
+func (r *records) TXT(name string) []string {
+	if name != challengeName+"." {
+		return nil
+	}
+	return r.sorted()
+}
+
+// SetTXT implements awstest.Zone.
+func (r *records) SetTXT(name string, values ...string) {
+	if name == challengeName+"." {
+		r.set(values)
+	}
+}
+
 // vendor is a fake of a vendor's API at its own name.
 type vendor struct {
+	// provider is the provider's name where that is not the vendor's.
+	provider  string
 	host      string
 	variables map[string]string
+	// identity are the variables that the operator adds to them.
+	identity map[string]string
+	// others are the vendor's other hosts.
+	others map[string]http.Handler
 	// authorization is what a request must have, as "header: value"; a value may be a beginning.
 	header, value string
 	routes        func(r *records) *http.ServeMux
+}
+
+// all are the variables that dns-solver is handed.
+func (v vendor) all() map[string]string {
+	all := maps.Clone(v.variables)
+	maps.Copy(all, v.identity)
+	return all
 }
 
 func decode(request *http.Request, into any) {
@@ -69,6 +98,13 @@ func encode(w http.ResponseWriter, value any) {
 }
 
 type object = map[string]any
+
+const (
+	roleARN     = "arn:aws:iam::123456789012:role/dns"
+	webIdentity = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6c2hvcDpkbnMifQ.c2lnbmF0dXJl"
+)
+
+func route53(r *records) *http.ServeMux { return awstest.Route53("example.test", r) }
 
 var vendors = map[string]vendor{
 	"cloudflare": {
@@ -193,63 +229,15 @@ var vendors = map[string]vendor{
 		host:   "route53.amazonaws.com",
 		header: "Authorization", value: "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/",
 		variables: map[string]string{"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "aws-secret-1234", "AWS_REGION": "us-east-1"},
-		routes: func(r *records) *http.ServeMux {
-			type set struct {
-				Name, Type string
-				TTL        int
-				Values     []string `xml:"ResourceRecords>ResourceRecord>Value"`
-			}
-			answer := func(w http.ResponseWriter, name string, body any) {
-				w.Header().Set("Content-Type", "text/xml")
-				_ = xml.NewEncoder(w).EncodeElement(body, xml.StartElement{Name: xml.Name{Local: name, Space: "https://route53.amazonaws.com/doc/2013-04-01/"}})
-			}
-			mux := http.NewServeMux()
-			mux.HandleFunc("GET /2013-04-01/hostedzonesbyname", func(w http.ResponseWriter, _ *http.Request) {
-				type zone struct {
-					Id, Name    string
-					PrivateZone bool `xml:"Config>PrivateZone"`
-				}
-				answer(w, "ListHostedZonesByNameResponse", struct {
-					Zones []zone `xml:"HostedZones>HostedZone"`
-				}{[]zone{{"/hostedzone/Z1", "example.test.", false}}})
-			})
-			mux.HandleFunc("GET /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, _ *http.Request) {
-				var sets []set
-				if len(r.values) > 0 {
-					sets = []set{{Name: challengeName + ".", Type: "TXT", TTL: 10}}
-					for _, value := range r.sorted() {
-						sets[0].Values = append(sets[0].Values, `"`+value+`"`)
-					}
-				}
-				answer(w, "ListResourceRecordSetsResponse", struct {
-					Sets        []set `xml:"ResourceRecordSets>ResourceRecordSet"`
-					IsTruncated bool
-					MaxItems    int
-				}{sets, false, 100})
-			})
-			mux.HandleFunc("POST /2013-04-01/hostedzone/Z1/rrset", func(w http.ResponseWriter, request *http.Request) {
-				batch := struct {
-					Changes []struct {
-						Action string
-						Set    set `xml:"ResourceRecordSet"`
-					} `xml:"ChangeBatch>Changes>Change"`
-				}{}
-				if xml.NewDecoder(request.Body).Decode(&batch) != nil || len(batch.Changes) != 1 {
-					http.Error(w, "not that", http.StatusBadRequest)
-					return
-				}
-				r.set(nil)
-				if batch.Changes[0].Action == "UPSERT" {
-					r.set(batch.Changes[0].Set.Values)
-				}
-				// The change is never seen to be everywhere: nobody may wait for that here.
-				answer(w, "ChangeResourceRecordSetsResponse", struct {
-					Id     string `xml:"ChangeInfo>Id"`
-					Status string `xml:"ChangeInfo>Status"`
-				}{"/change/C1", "PENDING"})
-			})
-			return mux
-		},
+		routes:    route53,
+	},
+	"route53 with a token": {
+		provider: "route53", host: "route53.amazonaws.com",
+		header: "X-Amz-Security-Token", value: awstest.SessionToken,
+		variables: map[string]string{"AWS_REGION": "eu-central-1"},
+		identity:  map[string]string{"AWS_WEB_IDENTITY_TOKEN": webIdentity, "AWS_ROLE_ARN": roleARN, "AWS_ROLE_SESSION_NAME": "certwright"},
+		others:    map[string]http.Handler{"sts.eu-central-1.amazonaws.com": &awstest.STS{Role: roleARN, Trusts: func(token string) bool { return token == webIdentity }}},
+		routes:    route53,
 	},
 }
 
@@ -262,6 +250,10 @@ func (v vendor) start(t *testing.T) *records {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		held.mu.Lock()
 		defer held.mu.Unlock()
+		if other, ok := v.others[request.Host]; ok {
+			other.ServeHTTP(w, request)
+			return
+		}
 		if request.Host != v.host || !strings.HasPrefix(request.Header.Get(v.header), v.value) {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
@@ -269,7 +261,7 @@ func (v vendor) start(t *testing.T) *records {
 		request.URL.Path = strings.TrimSuffix(request.URL.Path, "/")
 		routes.ServeHTTP(w, request)
 	}))
-	certificate, roots, err := acmetest.ServerIdentity(v.host)
+	certificate, roots, err := acmetest.ServerIdentity(append(slices.Collect(maps.Keys(v.others)), v.host)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,13 +317,13 @@ func TestVendors(t *testing.T) {
 	for name, vendor := range vendors {
 		t.Run(name, func(t *testing.T) {
 			held := vendor.start(t)
-			known, _ := providers.Find(name)
-			if err := known.Check(providers.Settings{Secret: vendor.variables}); err != nil {
+			known, _ := providers.Find(cmp.Or(vendor.provider, name))
+			if err := known.Check(providers.Settings{Secret: vendor.variables, SignedIn: vendor.identity != nil}); err != nil {
 				t.Fatalf("its settings: %v", err)
 			}
 			provider := external.Provider{
-				Name: name, Keep: known.Keep(), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
-				Variables: vendor.variables, Nameservers: []string{dns.Addr()},
+				Name: known.Name, Keep: known.Keep(), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+				Variables: vendor.all(), Nameservers: []string{dns.Addr()},
 			}
 			held.set([]string{"of another"})
 			want := []string{record().Value, "of another"}
@@ -366,14 +358,23 @@ func TestVendorRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	vendors["hetzner"].start(t)
-	client := dnssolvertest.Start(t)
-	provider := external.Provider{
-		Client: client, Name: "hetzner", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
-		Variables: map[string]string{"HETZNER_API_TOKEN": "wrong-token-5678"}, Nameservers: []string{dns.Addr()},
-	}
-	failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
-	if !ok || failure.Kind != wire.Failed || !strings.Contains(failure.Text, "401") || strings.Contains(failure.Text, "wrong-token") {
-		t.Errorf("%v", failure)
+	const wrong = "wrong-token-5678"
+	for name, test := range map[string]struct{ variable, want string }{
+		"hetzner":              {"HETZNER_API_TOKEN", "401"},
+		"route53 with a token": {"AWS_WEB_IDENTITY_TOKEN", "AccessDenied: *** may not be this role"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vendor := vendors[name]
+			vendor.start(t)
+			provider := external.Provider{
+				Client: dnssolvertest.Start(t), Name: cmp.Or(vendor.provider, name), Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+				Variables: vendor.all(), Nameservers: []string{dns.Addr()},
+			}
+			provider.Variables[test.variable] = wrong
+			failure, ok := errors.AsType[*external.Error](provider.Present(t.Context(), record()))
+			if !ok || failure.Kind != wire.Failed || !strings.Contains(failure.Text, test.want) || strings.Contains(failure.Text, "wrong-token") {
+				t.Errorf("%v", failure)
+			}
+		})
 	}
 }

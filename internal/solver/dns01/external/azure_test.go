@@ -1,0 +1,167 @@
+package external_test
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/certwright/certwright/internal/reach"
+	"github.com/certwright/certwright/internal/solver/dns01/external"
+	"github.com/certwright/certwright/internal/testkit/acmetest"
+	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
+)
+
+// azure is the API of Azure for one zone, which is found by a query.
+var azure = vendor{
+	host: "management.azure.com", header: "Authorization", value: "Bearer azure-token-1234",
+	others: map[string]http.Handler{"login.microsoftonline.com": http.HandlerFunc(logIn)},
+	routes: func(r *records) *http.ServeMux {
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /providers/Microsoft.ResourceGraph/resources", func(w http.ResponseWriter, _ *http.Request) {
+			zone := object{"name": "example.test", "resourceGroup": "group", "subscriptionId": "subscription"}
+			encode(w, object{"totalRecords": 1, "count": 1, "resultTruncated": "false", "data": []object{zone}})
+		})
+		const set = " /subscriptions/subscription/resourceGroups/group/providers/Microsoft.Network/dnsZones/example.test/TXT/_acme-challenge.www"
+		mux.HandleFunc("GET"+set, func(w http.ResponseWriter, _ *http.Request) {
+			if len(r.values) == 0 {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			encode(w, object{})
+		})
+		mux.HandleFunc("PUT"+set, func(w http.ResponseWriter, request *http.Request) {
+			sent := struct {
+				Properties struct{ TXTRecords []struct{ Value []string } }
+			}{}
+			decode(request, &sent)
+			for _, record := range sent.Properties.TXTRecords {
+				r.add(record.Value[0])
+			}
+			encode(w, object{})
+		})
+		mux.HandleFunc("DELETE"+set, func(http.ResponseWriter, *http.Request) { r.set(nil) })
+		return mux
+	},
+}
+
+const azureTenant = "11111111-1111-1111-1111-111111111111"
+
+// logIn is where a workload identity exchanges its token.
+func logIn(w http.ResponseWriter, request *http.Request) {
+	const authority = "https://login.microsoftonline.com/" + azureTenant
+	switch request.URL.Path {
+	case "/" + azureTenant + "/v2.0/.well-known/openid-configuration":
+		encode(w, object{
+			"issuer": authority + "/v2.0", "authorization_endpoint": authority + "/oauth2/v2.0/authorize", "token_endpoint": authority + "/oauth2/v2.0/token",
+		})
+	case "/common/discovery/instance":
+		encode(w, object{"tenant_discovery_endpoint": authority + "/v2.0/.well-known/openid-configuration", "metadata": []object{{
+			"preferred_network": "login.microsoftonline.com", "preferred_cache": "login.windows.net", "aliases": []string{"login.microsoftonline.com"},
+		}}})
+	case "/" + azureTenant + "/oauth2/v2.0/token":
+		if request.PostFormValue("client_id") == "client" && request.PostFormValue("client_assertion") == "workload-token" {
+			encode(w, object{"access_token": "azure-token-1234", "token_type": "Bearer", "expires_in": 3600})
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		encode(w, object{"error": "invalid_client"})
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// identities gives out tokens of a machine's identities, as App Service does, and keeps which were asked for.
+type identities struct {
+	mu    sync.Mutex
+	asked []url.Values
+}
+
+func (i *identities) all() []url.Values {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.asked)
+}
+
+func startIdentities(t *testing.T) *identities {
+	t.Helper()
+	of := &identities{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		of.mu.Lock()
+		defer of.mu.Unlock()
+		of.asked = append(of.asked, request.URL.Query())
+		encode(w, object{"access_token": "azure-token-1234", "token_type": "Bearer", "expires_on": "4102444800", "resource": "https://management.azure.com"})
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("IDENTITY_ENDPOINT", server.URL)
+	t.Setenv("IDENTITY_HEADER", "header")
+	return of
+}
+
+// A ClusterIssuer says which of the machine's identities it means; and a pod's own one comes first.
+func TestAzureIdentities(t *testing.T) {
+	dns, err := acmetest.StartDNS(acmetest.DNSOptions{Zones: []string{"example.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dns.Close() })
+	workload := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(workload, []byte("workload-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		variables map[string]string
+		workload  string
+		asked     string // which parameter says the identity; empty where the machine is not asked
+		value     string
+	}{
+		"by its resource ID": {map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i"}, "", "mi_res_id", "/subscriptions/s/identities/i"},
+		"by its client ID":   {map[string]string{"AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
+		"the only one":       {nil, "", "resource", "https://management.core.windows.net/"},
+		"a workload's": {
+			map[string]string{"AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": azureTenant}, workload, "", "",
+		},
+		"by its resource ID, beside a workload's": {
+			map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i"}, workload, "mi_res_id", "/subscriptions/s/identities/i",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held, machine := azure.start(t), startIdentities(t)
+			if test.workload != "" {
+				t.Setenv("AZURE_FEDERATED_TOKEN_FILE", test.workload)
+			}
+			variables := map[string]string{"AZURE_AUTH_METHOD": "msi", "AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group"}
+			maps.Copy(variables, test.variables)
+			provider := external.Provider{
+				Client: dnssolvertest.Start(t), Name: "azuredns", Scope: name, Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+				Variables: variables, Nameservers: []string{dns.Addr()}, Ambient: true, Reach: reach.Policy{Unrestricted: true},
+			}
+			if err := provider.Present(t.Context(), record()); err != nil {
+				t.Fatal(err)
+			}
+			if got := held.sorted(); !slices.Equal(got, []string{record().Value}) {
+				t.Errorf("there are %q", got)
+			}
+			if err := provider.CleanUp(t.Context(), record()); err != nil {
+				t.Fatal(err)
+			}
+			if got := held.sorted(); len(got) > 0 {
+				t.Errorf("there are %q", got)
+			}
+			asked := machine.all()
+			if test.asked == "" && len(asked) > 0 || test.asked != "" && len(asked) != 2 {
+				t.Errorf("the machine was asked %v", asked)
+			}
+			for _, query := range asked {
+				if query.Get(test.asked) != test.value || test.variables == nil && (query.Has("client_id") || query.Has("mi_res_id")) {
+					t.Errorf("the machine was asked %v", query)
+				}
+			}
+		})
+	}
+}
