@@ -3,14 +3,11 @@ package operator
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -23,7 +20,6 @@ import (
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -61,18 +57,6 @@ func Run(ctx context.Context, options Options) error {
 		return err
 	}
 	return mgr.Start(ctx)
-}
-
-// SetLogger sends the logs of everything to out.
-func SetLogger(out io.Writer, options Options) {
-	level := &slog.HandlerOptions{Level: slog.Level(-options.Verbosity)}
-	var handler slog.Handler = slog.NewJSONHandler(out, level)
-	if options.LogFormat == "text" {
-		handler = slog.NewTextHandler(out, level)
-	}
-	logger := logr.FromSlogHandler(handler)
-	ctrl.SetLogger(logger)
-	klog.SetLogger(logger)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {
