@@ -113,6 +113,7 @@ spec:
   acme:
     server: {{.ACMEDirectory}}
     caBundle: {{.CABundle}}
+    profile: default
     privateKeySecretRef: {name: "{{.Namespace}}-account"}
     solvers:
       - dns01:
