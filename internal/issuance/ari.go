@@ -78,15 +78,16 @@ func (t *target) suggestion(asked time.Time) time.Time {
 
 // suggestedRenewal is when the certificate in the Secret is renewed where the CA suggests an instant for it:
 // then, or before if the spec itself asks for that, and never later than is safe. Windows of the spec are
-// kept as long as the CA's own lasts.
-func (t *target) suggestedRenewal(suggested time.Time) (time.Time, string) {
+// kept as long as the CA's own lasts. asked is when the certificate was asked for: a spec does not have it renewed at
+// once.
+func (t *target) suggestedRenewal(asked, suggested time.Time) (time.Time, string) {
 	crt, leaf := t.Certificate, t.chain.Leaf()
 	if renewalDisabled(crt) {
 		return time.Time{}, ""
 	}
 	due := suggested
 	if crt.Spec.RenewBefore != nil || crt.Spec.RenewBeforePercentage != nil {
-		due = sooner(due, byLifetime(crt, leaf.NotBefore, leaf.NotAfter))
+		due = sooner(due, later(byLifetime(crt, leaf.NotBefore, leaf.NotAfter), earliestRenewal(asked, leaf.NotAfter)))
 	}
 	latest := latestRenewal(leaf.NotBefore, leaf.NotAfter)
 	return inWindow(crt, sooner(due, latest), sooner(latest, t.suggestedWindow().End.Time))

@@ -165,6 +165,16 @@ func TestASuggestionThatIsPastFromTheStart(t *testing.T) {
 	}
 }
 
+// Nor does a spec that wants a certificate renewed before it is there, whatever the CA suggests.
+func TestASuggestionBesideARenewBeforeThatIsTooLong(t *testing.T) {
+	w := suggested(t, 50, 52, func(crt *v1.Certificate) { crt.Spec.RenewBefore = &metav1.Duration{Duration: lifetime - time.Second} })
+	w.Now = start.Add(time.Minute)
+	w.expect(w.decide(), issuance.Keep, v1.ReasonReady)
+	if got := w.due().Sub(start); got != time.Hour {
+		t.Errorf("due %s after it was asked for, want an hour", got)
+	}
+}
+
 func TestBoundsOfASuggestion(t *testing.T) {
 	cron := func(expression string) func(*v1.Certificate) {
 		return func(crt *v1.Certificate) {

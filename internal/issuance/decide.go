@@ -181,7 +181,7 @@ func (t *target) renewal() (time.Time, string) {
 		asked = request.CreationTimestamp.Time
 	}
 	if suggested := t.suggestion(asked); !suggested.IsZero() {
-		return t.suggestedRenewal(suggested)
+		return t.suggestedRenewal(asked, suggested)
 	}
 	return t.renewalOf(t.chain, request)
 }

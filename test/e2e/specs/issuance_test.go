@@ -113,6 +113,7 @@ spec:
   acme:
     server: {{.ACMEDirectory}}
     caBundle: {{.CABundle}}
+    profile: default
     privateKeySecretRef: {name: "{{.Namespace}}-account"}
     solvers:
       - dns01:
@@ -136,9 +137,10 @@ endpoints: [{addresses: ["{{.Address}}"]}]
 // that the same order ended in the certificate.
 func inMidOrder(ctx context.Context, name string, do func()) {
 	GinkgoHelper()
-	ns := newNamespace(ctx)
+	var ns string
+	DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "delete", "clusterissuer", ns, "--ignore-not-found") }) // after all is shown
+	ns = newNamespace(ctx)
 	apply(ctx, ns, lateServer)
-	DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "delete", "clusterissuer", ns) })
 	waitFor(ctx, "", "clusterissuer/"+ns, "Ready")
 	apply(ctx, ns, strings.NewReplacer("NAME", name, "ISSUER", ns).Replace(fromPebble))
 	order := orderIn(ctx, ns)

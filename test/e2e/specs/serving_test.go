@@ -95,23 +95,41 @@ var _ = Describe("a host", func() {
 		Entry("by a Gateway", SpecTimeout(3*time.Minute), "mall", gateway),
 	)
 
-	It("answers every request while its certificate is replaced", func(ctx SpecContext) {
-		ns := withHello(ctx)
-		apply(ctx, ns, certificateFor("busy")+"---"+strings.ReplaceAll(ingress, "NAME", "busy"))
-		fetch(ctx, "busy."+site.Domain)
-		before := certificateOf(ctx, ns, "busy-tls")
+	DescribeTable("answers every request while its certificate is replaced",
+		func(ctx SpecContext, name, manifest string, begin func(ctx context.Context, namespace string)) {
+			ns, host := withHello(ctx), name+"."+site.Domain
+			apply(ctx, ns, manifest+"---"+strings.ReplaceAll(ingress, "NAME", name))
+			fetch(ctx, host)
+			before := certificateOf(ctx, ns, name+"-tls")
 
-		load := startLoad(ctx, "busy."+site.Domain)
-		kubectl(ctx, "patch", "certificate/busy", "--namespace", ns, "--type=json",
-			`--patch=[{"op": "add", "path": "/spec/dnsNames/-", "value": "second.busy.`+site.Domain+`"}]`)
-		Eventually(func() bool { return certificateOf(ctx, ns, "busy-tls").Equal(before) }).WithContext(ctx).Should(BeFalse())
-		Eventually(func() (string, error) { return servedSerial(ctx, "busy."+site.Domain) }).WithContext(ctx).
-			ShouldNot(Equal(serialText(before)))
-		answered, failures := load()
-		Expect(failures).To(BeEmpty())
-		Expect(answered).To(BeNumerically(">", 10))
-		AddReportEntry(fmt.Sprintf("%d requests answered meanwhile", answered))
-	}, SpecTimeout(3*time.Minute))
+			asked := startLoad(ctx, host)
+			asked.more(ctx)
+			begin(ctx, ns)
+			Eventually(func() (string, error) { return servedSerial(ctx, host) }).WithContext(ctx).ShouldNot(Equal(serialText(before)))
+			asked.more(ctx)
+			Expect(asked.stop()).To(BeEmpty())
+
+			after := certificateOf(ctx, ns, name+"-tls")
+			Expect(servedSerial(ctx, host)).To(Equal(serialText(after)))
+			Expect(after.PublicKey).NotTo(Equal(before.PublicKey), "the key is the old one")
+			Expect(after.NotBefore).To(BeTemporally("<", before.NotAfter), "replaced when it had expired")
+			AddReportEntry(fmt.Sprintf("%d requests answered meanwhile", asked.answered.Load()))
+		},
+		Entry("by itself, because it is due", SpecTimeout(3*time.Minute), "due",
+			strings.Replace(certificateFor("due"), "issuerRef: {name: pebble", "renewBeforePercentage: 75\n  issuerRef: {name: brief", 1),
+			func(context.Context, string) {}),
+		Entry("because somebody asks for it by the condition Issuing", SpecTimeout(3*time.Minute), "asked", certificateFor("asked"),
+			func(ctx context.Context, namespace string) {
+				kubectl(ctx, "patch", "certificate/asked", "--namespace", namespace, "--subresource=status", "--type=json",
+					`--patch=[{"op": "add", "path": "/status/conditions/-", "value": {"type": "Issuing", "status": "True",
+					"reason": "ManuallyTriggered", "message": "asked for", "lastTransitionTime": "2026-01-01T00:00:00Z"}}]`)
+			}),
+		Entry("because it is to have another name", SpecTimeout(3*time.Minute), "busy", certificateFor("busy"),
+			func(ctx context.Context, namespace string) {
+				kubectl(ctx, "patch", "certificate/busy", "--namespace", namespace, "--type=json",
+					`--patch=[{"op": "add", "path": "/spec/dnsNames/-", "value": "second.busy.`+site.Domain+`"}]`)
+			}),
+	)
 
 	It("is served after it was applied, which takes (measured, not judged)", Serial, Label("benchmark"), func(ctx SpecContext) {
 		ns := withHello(ctx)
@@ -137,26 +155,45 @@ spec:
 `, "NAME", name)
 }
 
-// startLoad asks a host over and over until the function that it gives is called, which tells how many requests were
-// answered and what went wrong with the others.
-func startLoad(ctx context.Context, host string) func() (answered int64, failures []string) {
-	ctx, stop := context.WithCancel(ctx)
-	var count atomic.Int64
-	ended := make(chan []string)
-	go func() {
-		var failures []string
-		for ctx.Err() == nil {
-			if _, err := tryFetch(ctx, host); err == nil {
-				count.Add(1)
-			} else if ctx.Err() == nil {
-				failures = append(failures, err.Error())
+// load is a host that is asked over and over.
+type load struct {
+	answered atomic.Int64
+	stop     func() (failures []string) // ends it, and tells what went wrong
+}
+
+// startLoad asks a host by several clients at once until it is stopped. Each request is a connection of its own.
+func startLoad(ctx context.Context, host string) *load {
+	const clients = 3
+	ctx, cancel := context.WithCancel(ctx)
+	var result load
+	failures := make(chan []string, clients)
+	for range clients {
+		go func() {
+			var failed []string
+			for ctx.Err() == nil {
+				if _, err := tryFetch(ctx, host); err == nil {
+					result.answered.Add(1)
+				} else if ctx.Err() == nil {
+					failed = append(failed, err.Error())
+				}
 			}
-		}
-		ended <- failures
-	}()
-	return func() (int64, []string) {
-		stop()
-		failures := <-ended
-		return count.Load(), failures
+			failures <- failed
+		}()
 	}
+	result.stop = func() (all []string) {
+		cancel()
+		for range clients {
+			all = append(all, <-failures...)
+		}
+		return all
+	}
+	return &result
+}
+
+// more waits until a good many more requests have been answered.
+func (l *load) more(ctx context.Context) {
+	GinkgoHelper()
+	const many = 30
+	enough := l.answered.Load() + many
+	Eventually(l.answered.Load).WithContext(ctx).Should(BeNumerically(">=", enough))
 }

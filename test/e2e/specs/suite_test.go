@@ -49,7 +49,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		installSeconds = time.Since(started).Seconds()
 	}
 	apply(ctx, systemNamespace, issuers)
-	for _, issuer := range []string{"pebble", "provider", "shared", "pod", "gateway"} {
+	for _, issuer := range []string{"pebble", "brief", "provider", "shared", "pod", "gateway", "passthrough"} {
 		waitFor(ctx, "", "clusterissuer/"+issuer, "Ready")
 	}
 }, NodeTimeout(3*time.Minute))
@@ -76,21 +76,18 @@ func helmUpgrade(ctx context.Context, value string) {
 	run(ctx, "helm", append([]string{"upgrade", release, "--set", value}, helmFlags()...)...)
 }
 
-// issuers are what most specs issue from.
-const issuers = `
-apiVersion: v1
-kind: Secret
-metadata: {name: zone-key}
-stringData: {secret: "{{.TSIGSecret}}"}
+// byDNS is an issuer that proves names by DNS, called NAME, of certificates of the CA's PROFILE.
+const byDNS = `
 ---
 apiVersion: certwright.dev/v1
 kind: ClusterIssuer
-metadata: {name: pebble}
+metadata: {name: NAME}
 spec:
   acme:
     server: {{.ACMEDirectory}}
     caBundle: {{.CABundle}}
-    privateKeySecretRef: {name: pebble-account}
+    profile: PROFILE
+    privateKeySecretRef: {name: NAME-account}
     solvers:
       - dns01:
           rfc2136:
@@ -98,6 +95,14 @@ spec:
             tsigKeyName: {{.TSIGName}}
             tsigAlgorithm: HMACSHA256
             tsigSecretSecretRef: {name: zone-key, key: secret}
+`
+
+// issuers are what most specs issue from. Each names a profile: Pebble takes any of its own for an order that names none.
+var issuers = `
+apiVersion: v1
+kind: Secret
+metadata: {name: zone-key}
+stringData: {secret: "{{.TSIGSecret}}"}
 ---
 apiVersion: v1
 kind: Secret
@@ -111,6 +116,7 @@ spec:
   acme:
     server: {{.ACMEDirectory}}
     caBundle: {{.CABundle}}
+    profile: default
     privateKeySecretRef: {name: provider-account}
     solvers:
       - dns01:
@@ -118,7 +124,8 @@ spec:
             name: dnsupdate
             secretRef: {name: provider}
             config: {DNSUPDATE_NAMESERVER: "{{.NameServer}}", DNSUPDATE_TSIG_ALGORITHM: hmac-sha256., DNSUPDATE_TTL: "1"}
-` + http01Issuers
+` + strings.NewReplacer("NAME", "pebble", "PROFILE", "default").Replace(byDNS) +
+	strings.NewReplacer("NAME", "brief", "PROFILE", "brief").Replace(byDNS) + http01Issuers
 
 // whatHappened shows, after a spec that failed, what somebody who looks for the cause would look at.
 func whatHappened(namespace string) {
@@ -129,7 +136,7 @@ func whatHappened(namespace string) {
 	defer cancel()
 	for _, line := range []string{
 		"kubectl describe certificates,certificaterequests,orders --namespace " + namespace,
-		"kubectl get ingresses,gateways,httproutes,services,endpointslices,pods --output wide --namespace " + namespace,
+		"kubectl get ingresses,gateways,httproutes,tlsroutes,services,endpointslices,pods --output wide --namespace " + namespace,
 		"kubectl get events --sort-by=.lastTimestamp --namespace " + namespace,
 		"kubectl describe clusterissuers,issuers --all-namespaces",
 		"kubectl get pods --output wide --all-namespaces",
