@@ -298,14 +298,6 @@ type ChallengeProgress struct {
 	// +optional
 	PresentedAt *metav1.Time `json:"presentedAt,omitempty"`
 
-	// CheckedAt is when the operator itself saw the answer, or gave up waiting to.
-	// +optional
-	CheckedAt *metav1.Time `json:"checkedAt,omitempty"`
-
-	// AcceptedAt is when the CA was told to look. It looks once.
-	// +optional
-	AcceptedAt *metav1.Time `json:"acceptedAt,omitempty"`
-
 	// Reason says, for people, what the challenge waits for or failed with.
 	// +optional
 	Reason string `json:"reason,omitempty"`

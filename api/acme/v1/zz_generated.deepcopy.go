@@ -56,14 +56,6 @@ func (in *ChallengeProgress) DeepCopyInto(out *ChallengeProgress) {
 		in, out := &in.PresentedAt, &out.PresentedAt
 		*out = (*in).DeepCopy()
 	}
-	if in.CheckedAt != nil {
-		in, out := &in.CheckedAt, &out.CheckedAt
-		*out = (*in).DeepCopy()
-	}
-	if in.AcceptedAt != nil {
-		in, out := &in.AcceptedAt, &out.AcceptedAt
-		*out = (*in).DeepCopy()
-	}
 	if in.Error != nil {
 		in, out := &in.Error, &out.Error
 		*out = new(apiv1.Problem)
