@@ -57,7 +57,7 @@ var ambient = []string{"azuredns", "gcloud", "lightsail", "route53"}
 var inOperator = []string{"httpreq"}
 
 // exact providers have their records taken away by name and value by dns-solver itself.
-var exact = []string{"cloudflare", "digitalocean", "gandiv5"}
+var exact = []string{"azuredns", "cloudflare", "digitalocean", "gandiv5", "gcloud"}
 
 // sharing are the folders of code below internal that providers are made of.
 var sharing = map[string][]string{

@@ -139,6 +139,7 @@ var table = []Provider{
 	{
 		Name: "azuredns", Title: "Azure DNS", URL: "https://azure.microsoft.com/services/dns/",
 		Ambient: true,
+		Exact:   true,
 		Keys: []Key{
 			{Name: "AZURE_AUTH_METHOD", Description: "Specify which authentication method to use"},
 			{Name: "AZURE_AUTH_MSI_TIMEOUT", Description: "Managed Identity timeout duration"},
@@ -937,6 +938,7 @@ var table = []Provider{
 	{
 		Name: "gcloud", Title: "Google Cloud", URL: "https://cloud.google.com",
 		Ambient: true,
+		Exact:   true,
 		Keys: []Key{
 			{Name: "GCE_ALLOW_PRIVATE_ZONE", Description: "Allows requested domain to be in private DNS zone, works only with a private ACME server (by default: false)"},
 			{Name: "GCE_IMPERSONATE_SERVICE_ACCOUNT", Description: "Service account email to impersonate"},

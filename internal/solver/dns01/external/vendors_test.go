@@ -31,6 +31,8 @@ type records struct {
 	mu     sync.Mutex
 	last   int
 	values map[string]string
+	// meanwhile is what somebody else does after each time that a set has been read.
+	meanwhile func()
 }
 
 const challengeName = "_acme-challenge.www.example.test"
@@ -48,6 +50,15 @@ func (r *records) set(values []string) {
 	r.values = map[string]string{}
 	for _, value := range values {
 		r.add(value)
+	}
+}
+
+// version is another one for other values.
+func (r *records) version() string { return "version of " + strings.Join(r.sorted(), ", ") }
+
+func (r *records) wasRead() {
+	if r.meanwhile != nil {
+		r.meanwhile()
 	}
 }
 
@@ -107,6 +118,9 @@ const (
 func route53(r *records) *http.ServeMux { return awstest.Route53("example.test", r) }
 
 var vendors = map[string]vendor{
+	"azuredns":         azure,
+	"azuredns private": azureZones("privateDnsZones", "txtRecords", "ttl"),
+	"gcloud":           google,
 	"cloudflare": {
 		host: "api.cloudflare.com", variables: map[string]string{"CLOUDFLARE_DNS_API_TOKEN": "cf-token-1234"}, header: "Authorization", value: "Bearer cf-token-1234",
 		routes: func(r *records) *http.ServeMux {
