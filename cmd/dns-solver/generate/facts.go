@@ -59,6 +59,18 @@ var inOperator = []string{"httpreq"}
 // exact providers have their records taken away by name and value by dns-solver itself.
 var exact = []string{"azuredns", "cloudflare", "digitalocean", "gandiv5", "gcloud"}
 
+// coarse providers take other values of a name away than their own, although their source looks up what they remember
+// or looks at the value: that of gandi puts the whole zone back as it was, those of cloudru and mittwald remember the
+// name only, and those of iijdpf and selectelv2 take the last value away whatever it is.
+var coarse = []string{"cloudru", "gandi", "iijdpf", "mittwald", "selectelv2"}
+
+// leaving providers take nothing away, which is done by the service or not at all.
+var leaving = []string{"acmedns", "dyndnsfree", "myaddr"}
+
+// replacing providers put a value in the place of all others of the name, and the library does not say that they are
+// to be asked for one record at a time.
+var replacing = []string{"rcodezero", "ultradns"}
+
 // sharing are the folders of code below internal that providers are made of.
 var sharing = map[string][]string{
 	"active24":     {"active24", "websupport"},

@@ -119,7 +119,8 @@ func readProvider(dns, name string) (providers.Provider, error) {
 	p.Exact = slices.Contains(exact, name)
 	p.InOperator = slices.Contains(inOperator, name)
 	p.Remembers = code.remembers()
-	p.Sequential = code.hasMethod("Sequential")
+	p.Sequential = code.hasMethod("Sequential") || slices.Contains(replacing, name)
+	p.Coarse = !p.Exact && !slices.Contains(leaving, name) && (!code.looksAtValue() || slices.Contains(coarse, name))
 	return p, nil
 }
 
@@ -246,7 +247,7 @@ func table(all []providers.Provider) []byte {
 	for _, p := range all {
 		fmt.Fprintf(&text, "{\nName: %q, Title: %q, URL: %q,\n", p.Name, p.Title, p.URL)
 		writeFlags(&text, "\n", map[string]bool{
-			"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "InOperator": p.InOperator, "Sequential": p.Sequential,
+			"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "InOperator": p.InOperator, "Sequential": p.Sequential, "Coarse": p.Coarse,
 		})
 		writeKeys(&text, p.Keys)
 		writeWays(&text, p.Ways)
