@@ -219,7 +219,7 @@ func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderfl
 	}
 	stepsOf := map[orderflow.Step]func(context.Context, *orderPass, []string) error{
 		orderflow.Poll: r.poll, orderflow.Present: r.present, orderflow.Check: r.check,
-		orderflow.Accept: r.accept, orderflow.Abandon: r.abandon,
+		orderflow.Accept: r.accept, orderflow.Abandon: r.abandon, orderflow.Withdraw: r.withdraw,
 	}
 	if step, ok := stepsOf[next.Step]; ok {
 		return step(ctx, pass, next.URLs)

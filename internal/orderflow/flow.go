@@ -42,6 +42,8 @@ const (
 	Fail Step = "Fail"
 	// Abandon gives up, at the CA, the authorizations named.
 	Abandon Step = "Abandon"
+	// Withdraw takes the answers of the authorizations named away, which have been validated, to make room for another.
+	Withdraw Step = "Withdraw"
 	// CleanUp takes the answers away.
 	CleanUp Step = "CleanUp"
 	// Wait waits until At.
@@ -76,6 +78,8 @@ type Progress struct {
 	Authorizations map[string]*acme.Authorization
 	// Presented, Checked and Accepted hold the URLs of the authorizations that are that far.
 	Presented, Checked, Accepted map[string]bool
+	// Withdrawn holds those whose answers were to be taken away again, and whether they were.
+	Withdrawn map[string]bool
 	// PresentedAt is when the last answer was put in place.
 	PresentedAt time.Time
 	// Polls counts the reads since something last changed; NextPoll is the earliest time of the next.
@@ -102,7 +106,7 @@ func NewProgress(uid types.UID) *Progress {
 	return &Progress{
 		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
-		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
+		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{}, Withdrawn: map[string]bool{},
 		Unseen: map[string]string{},
 	}
 }
@@ -406,7 +410,27 @@ func (s Snapshot) pending() Next {
 		step := s.stepOf(i)
 		steps[step] = append(steps[step], authorization.URL)
 	}
+	if inTheWay := s.inTheWay(steps[Present]); len(inTheWay) > 0 {
+		return Next{Step: Withdraw, URLs: inTheWay}
+	}
 	return s.choose(steps[Present], steps[Check], steps[Accept], steps[Poll])
+}
+
+// inTheWay are the authorizations that have been validated and whose answers leave no room for one of those to come.
+func (s Snapshot) inTheWay(coming []string) []string {
+	isAlone := func(url string) bool { return s.Alone[url] }
+	if !slices.ContainsFunc(coming, isAlone) {
+		return nil
+	}
+	var urls []string
+	for i := range s.Order.Status.Authorizations {
+		url := s.Order.Status.Authorizations[i].URL
+		_, tried := s.Progress.Withdrawn[url]
+		if isAlone(url) && s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !tried {
+			urls = append(urls, url)
+		}
+	}
+	return urls
 }
 
 // stepOf is what a pending authorization with a challenge needs next; Wait until it is its turn.

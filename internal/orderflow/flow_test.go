@@ -80,6 +80,28 @@ func TestNextStep(t *testing.T) {
 		"the first of them valid": {func(s *orderflow.Snapshot) {
 			alone(s)
 			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Withdraw, []string{first}},
+		"the first of them valid, its answer taken away": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Withdrawn[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"the first of them valid, its answer not to be taken away": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Withdrawn[first] = false
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"the first of them valid, the second accepted": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Presented[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+			begin(s, second)
+		}, orderflow.Poll, []string{second}},
+		"all of them valid": {func(s *orderflow.Snapshot) { alone(s); all(s.Progress.Presented); validate(s) }, orderflow.Read, nil},
+		"a name valid beside one that stands alone": {func(s *orderflow.Snapshot) {
+			s.Alone = map[string]bool{second: true}
+			s.Progress.Presented[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
 		}, orderflow.Present, []string{second}},
 		"one of them that is accepted already": {func(s *orderflow.Snapshot) { alone(s); begin(s, second) }, orderflow.Present, []string{first}},
 		"one that stands alone beside another": {func(s *orderflow.Snapshot) { s.Alone = map[string]bool{second: true} }, orderflow.Present, []string{first, second}},
