@@ -99,7 +99,7 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		Eventually(func() []string { return world.dns.TXT(name) }).Should(BeEmpty())
 	})
 
-	It("with room for one record proves a name and its wildcard one after the other", func(ctx SpecContext) {
+	DescribeTable("proves a name and its wildcard one after the other", func(ctx SpecContext, provider v1.DNSProviderName, credential string) {
 		world := startACME()
 		// It has no room while there is a record, and none to take away where there is not that.
 		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
@@ -118,7 +118,7 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 			return wire.Answer{}
 		})
 		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
-		create(ctx, s, dnsSecret(s.namespace, map[string]string{"DUCKDNS_TOKEN": "token"}), world.issuer(s.namespace, byProvider("duckdns", nil)))
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{credential: "token"}), world.issuer(s.namespace, byProvider(provider, nil)))
 		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
 		expectSignedBy(ctx, s, crt, world.ca.Roots())
 		orders := &acmev1.OrderList{}
@@ -127,7 +127,10 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 			g.Expect(orders.Items).To(ConsistOf(HaveField("Finalizers", BeEmpty())))
 		}).Should(Succeed())
 		Expect(world.dns.TXT("_acme-challenge.web." + zone)).To(BeEmpty())
-	})
+	},
+		Entry("where it has room for one record", v1.DNSProviderName("duckdns"), "DUCKDNS_TOKEN"),
+		Entry("where it takes all values of a name away", v1.DNSProviderName("ns1"), "NS1_API_KEY"),
+	)
 
 	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {
 		world := startACME()

@@ -196,10 +196,10 @@ func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
 	if pass.issuer != nil && pass.issuer.GetSpec().ACME != nil {
 		snapshot.Solvers = pass.issuer.GetSpec().ACME.Solvers
 	}
-	snapshot.Alone = map[string]bool{}
+	snapshot.Alone = map[string]string{}
 	for _, authorization := range pass.order.Status.Authorizations {
-		if authorization.Challenge != nil && solver.StandsAlone(authorization.Challenge.Solver) {
-			snapshot.Alone[authorization.URL] = true
+		if place, alone := solver.StandsAlone(authorization.Challenge); alone {
+			snapshot.Alone[authorization.URL] = place
 		}
 	}
 	return snapshot

@@ -151,9 +151,9 @@ type Snapshot struct {
 	Order    *acmev1.Order
 	Progress *Progress
 	Solvers  []v1.ACMESolver
-	// Alone holds the URLs of the authorizations whose answer cannot stand beside another of them: their provider
-	// of DNS has room for one.
-	Alone map[string]bool
+	// Alone holds, by URL, the places of authorizations whose answers have a place that has room for one: a provider of
+	// DNS, or one name there.
+	Alone map[string]string
 	// Finalizer is on the Order as long as an answer may be left outside.
 	Finalizer string
 }
@@ -418,19 +418,23 @@ func (s Snapshot) pending() Next {
 
 // inTheWay are the authorizations that have been validated and whose answers leave no room for one of those to come.
 func (s Snapshot) inTheWay(coming []string) []string {
-	isAlone := func(url string) bool { return s.Alone[url] }
-	if !slices.ContainsFunc(coming, isAlone) {
-		return nil
-	}
 	var urls []string
 	for i := range s.Order.Status.Authorizations {
 		url := s.Order.Status.Authorizations[i].URL
 		_, tried := s.Progress.Withdrawn[url]
-		if isAlone(url) && s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !tried {
+		if s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !tried &&
+			slices.ContainsFunc(coming, func(other string) bool { return s.share(url, other) }) {
 			urls = append(urls, url)
 		}
 	}
 	return urls
+}
+
+// share says whether the answers of two authorizations have one place with room for one of them.
+func (s Snapshot) share(one, other string) bool {
+	place, alone := s.Alone[one]
+	theirs, too := s.Alone[other]
+	return alone && too && place == theirs
 }
 
 // stepOf is what a pending authorization with a challenge needs next; Wait until it is its turn.
@@ -454,8 +458,8 @@ func (s Snapshot) stepOf(i int) Step {
 // waitsItsTurn says whether an authorization's answer has to wait until an earlier one's has been validated.
 func (s Snapshot) waitsItsTurn(i int) bool {
 	authorizations := s.Order.Status.Authorizations
-	return s.Alone[authorizations[i].URL] && slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
-		return s.Alone[earlier.URL] && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
+	return slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
+		return s.share(authorizations[i].URL, earlier.URL) && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
 	})
 }
 
