@@ -31,9 +31,12 @@ var refused = []string{
 }
 
 // ownKeys are settings that dns-solver adds: the content of a file that a provider wants the path of, and what an
-// SDK reads and the library does not list.
+// SDK reads and the library does not list; and those that mean something else here.
 var ownKeys = map[string][]providers.Key{
-	"azuredns": {{Name: "AZURE_IDENTITY_RESOURCE_ID", Description: "Resource ID of the managed identity to sign in as, with AZURE_AUTH_METHOD msi"}},
+	"azuredns": {
+		{Name: "AZURE_AUTH_METHOD", Description: "How to sign in: env, wli or msi (by default, whichever the Azure SDK finds first)"},
+		{Name: "AZURE_IDENTITY_RESOURCE_ID", Description: "Resource ID of the managed identity to sign in as, with AZURE_AUTH_METHOD msi"},
+	},
 	"hyperone": {{Name: "HYPERONE_PASSPORT", Description: "The passport file's content, in JSON", Secret: true}},
 	"infoblox": {{Name: "INFOBLOX_CA_CERTIFICATE", Description: "The CA certificate in PEM"}},
 	"transip":  {{Name: "TRANSIP_PRIVATE_KEY", Description: "The private key in PEM", Secret: true}},

@@ -140,7 +140,7 @@ var useless = []string{"_POLLING_INTERVAL", "_PROPAGATION_TIMEOUT", "_SEQUENCE_I
 var usual = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 func keys(name string, about metadata) []providers.Key {
-	var all []providers.Key
+	all := slices.Clone(ownKeys[name])
 	add := func(settings map[string]string) {
 		for key, description := range settings {
 			key = strings.TrimSpace(key)
@@ -154,8 +154,8 @@ func keys(name string, about metadata) []providers.Key {
 	}
 	add(about.Configuration.Credentials)
 	add(about.Configuration.Additional)
-	all = append(all, ownKeys[name]...)
-	slices.SortFunc(all, func(a, b providers.Key) int { return strings.Compare(a.Name, b.Name) })
+	// Of two of one name, ours is the first.
+	slices.SortStableFunc(all, func(a, b providers.Key) int { return strings.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(all, func(a, b providers.Key) bool { return a.Name == b.Name })
 }
 

@@ -141,7 +141,7 @@ var table = []Provider{
 		Ambient: true,
 		Exact:   true,
 		Keys: []Key{
-			{Name: "AZURE_AUTH_METHOD", Description: "Specify which authentication method to use"},
+			{Name: "AZURE_AUTH_METHOD", Description: "How to sign in: env, wli or msi (by default, whichever the Azure SDK finds first)"},
 			{Name: "AZURE_AUTH_MSI_TIMEOUT", Description: "Managed Identity timeout duration"},
 			{Name: "AZURE_CLIENT_ID", Description: "Client ID"},
 			{Name: "AZURE_CLIENT_SECRET", Description: "Client secret", Secret: true},
