@@ -48,7 +48,7 @@ func googleAccount() string {
 // google is the API of Google Cloud DNS: a change takes away what it describes exactly, adds the rest, and is refused
 // as a whole where the first is no more as it says.
 var google = vendor{
-	host: "dns.googleapis.com", header: "Authorization", value: "Bearer google-token-1234",
+	provider: "gcloud", host: "dns.googleapis.com", header: "Authorization", value: "Bearer google-token-1234",
 	variables: map[string]string{"GCE_PROJECT": "project", "GCE_SERVICE_ACCOUNT": googleAccount()},
 	others: map[string]http.Handler{"oauth2.googleapis.com": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		encode(w, object{"access_token": "google-token-1234", "token_type": "Bearer", "expires_in": 3600})
@@ -74,6 +74,7 @@ var google = vendor{
 			return slices.EqualFunc(values, r.sorted(), func(sent, held string) bool { return strings.Trim(sent, `"`) == held })
 		}
 		const zone = " /dns/v1/projects/project/managedZones/zone"
+		mux.HandleFunc("GET"+zone, func(w http.ResponseWriter, _ *http.Request) { encode(w, object{"name": "zone"}) })
 		mux.HandleFunc("GET"+zone+"/rrsets", func(w http.ResponseWriter, request *http.Request) {
 			defer r.wasRead()
 			sets := []googleSet{}
@@ -105,6 +106,25 @@ var google = vendor{
 		})
 		return mux
 	},
+}
+
+// googleAsAnother has the account sign in and then act as another one, which alone may write records.
+func googleAsAnother() vendor {
+	const another, own = "writer@project.example", "google-token-of-its-own"
+	v := google.with("GCE_IMPERSONATE_SERVICE_ACCOUNT", another)
+	v.others = map[string]http.Handler{
+		"oauth2.googleapis.com": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			encode(w, object{"access_token": own, "token_type": "Bearer", "expires_in": 3600})
+		}),
+		"iamcredentials.googleapis.com": http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+			if request.URL.Path != "/v1/projects/-/serviceAccounts/"+another+":generateAccessToken" || request.Header.Get("Authorization") != "Bearer "+own {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			encode(w, object{"accessToken": "google-token-1234", "expireTime": "2100-01-01T00:00:00Z"})
+		}),
+	}
+	return v
 }
 
 // Where a vendor has the values of a name as one set, a wildcard and its apex are beside each other and beside what is

@@ -92,6 +92,13 @@ type vendor struct {
 	routes        func(r *records) *http.ServeMux
 }
 
+// with is the vendor with one setting more.
+func (v vendor) with(name, value string) vendor {
+	v.variables = maps.Clone(v.variables)
+	v.variables[name] = value
+	return v
+}
+
 // all are the variables that dns-solver is handed.
 func (v vendor) all() map[string]string {
 	all := maps.Clone(v.variables)
@@ -118,9 +125,11 @@ const (
 func route53(r *records) *http.ServeMux { return awstest.Route53("example.test", r) }
 
 var vendors = map[string]vendor{
-	"azuredns":         azure,
-	"azuredns private": azureZones("privateDnsZones", "txtRecords", "ttl"),
-	"gcloud":           google,
+	"azuredns":           azure,
+	"azuredns private":   azureZones("privateDnsZones", "txtRecords", "ttl").with("AZURE_ZONE_NAME", "example.test"),
+	"gcloud":             google,
+	"gcloud with a zone": google.with("GCE_ZONE_ID", "zone"),
+	"gcloud as another":  googleAsAnother(),
 	"cloudflare": {
 		host: "api.cloudflare.com", variables: map[string]string{"CLOUDFLARE_DNS_API_TOKEN": "cf-token-1234"}, header: "Authorization", value: "Bearer cf-token-1234",
 		routes: func(r *records) *http.ServeMux {
