@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/dnssolver/wire"
@@ -97,21 +99,38 @@ var _ = Describe("A provider of DNS that dns-solver runs", func() {
 		Eventually(func() []string { return world.dns.TXT(name) }).Should(BeEmpty())
 	})
 
-	It("with room for one record proves a name and its wildcard one after the other", func(ctx SpecContext) {
+	DescribeTable("proves a name and its wildcard one after the other", func(ctx SpecContext, provider v1.DNSProviderName, credential string) {
 		world := startACME()
+		// It has no room while there is a record, and none to take away where there is not that.
 		socket := scriptedDNSSolver(func(request wire.Request) wire.Answer {
-			values := []string{acme.DNS01Value(request.KeyAuthorization)}
-			if request.Action == wire.CleanUp {
-				values = nil
+			held, value := world.dns.TXT(request.FQDN), acme.DNS01Value(request.KeyAuthorization)
+			isThere := slices.Contains(held, value)
+			switch {
+			case request.Action == wire.CleanUp && !isThere:
+				return wire.Failf(wire.Failed, "there is no such record")
+			case request.Action == wire.CleanUp:
+				world.dns.SetTXT(request.FQDN)
+			case len(held) > 0 && !isThere:
+				return wire.Failf(wire.Failed, "there is a record already")
+			default:
+				world.dns.SetTXT(request.FQDN, value)
 			}
-			world.dns.SetTXT(request.FQDN, values...)
 			return wire.Answer{}
 		})
 		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.DNSSolverSocket = socket })
-		create(ctx, s, dnsSecret(s.namespace, map[string]string{"DUCKDNS_TOKEN": "token"}), world.issuer(s.namespace, byProvider("duckdns", nil)))
+		create(ctx, s, dnsSecret(s.namespace, map[string]string{credential: "token"}), world.issuer(s.namespace, byProvider(provider, nil)))
 		crt := issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web."+zone, "*.web."+zone)))
 		expectSignedBy(ctx, s, crt, world.ca.Roots())
-	})
+		orders := &acmev1.OrderList{}
+		Eventually(func(g Gomega) {
+			g.Expect(s.List(ctx, orders, client.InNamespace(s.namespace))).To(Succeed())
+			g.Expect(orders.Items).To(ConsistOf(HaveField("Finalizers", BeEmpty())))
+		}).Should(Succeed())
+		Expect(world.dns.TXT("_acme-challenge.web." + zone)).To(BeEmpty())
+	},
+		Entry("where it has room for one record", v1.DNSProviderName("duckdns"), "DUCKDNS_TOKEN"),
+		Entry("where it takes all values of a name away", v1.DNSProviderName("ns1"), "NS1_API_KEY"),
+	)
 
 	It("that cannot take its record away any more is told of by an event that names the record", func(ctx SpecContext) {
 		world := startACME()

@@ -105,7 +105,21 @@ func (r *OrderReconciler) dropCredentials(ctx context.Context, kept *corev1.Secr
 	return r.Client.Delete(ctx, freed)
 }
 
-// cleanUp takes every answer away, by exact name and value, and then the finalizer.
+// withdraw takes answers away that the CA needs no more, where their provider has room for one. One that is not known
+// to be there, because another process put it there and may have taken it away, is tried once.
+func (r *OrderReconciler) withdraw(ctx context.Context, pass *orderPass, urls []string) error {
+	for _, authorization := range pass.challenges(urls) {
+		err := r.Solvers.CleanUp(ctx, r.challenge(pass, authorization))
+		if err != nil && worthAnotherTry(err) && pass.progress.Presented[authorization.URL] {
+			return fmt.Errorf("the answer for %q is still there, and the next has no room beside it: %w", authorization.Identifier, err)
+		}
+		pass.progress.Withdrawn[authorization.URL] = err == nil
+	}
+	pass.progress.Moved()
+	return nil
+}
+
+// cleanUp takes every answer away that is there, by exact name and value, and then the finalizer.
 func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 	now := r.Client.Now()
 	if pass.progress.CleaningSince.IsZero() {
@@ -118,7 +132,7 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 	var failures []error
 	for i := range pass.order.Status.Authorizations {
 		authorization := &pass.order.Status.Authorizations[i]
-		if authorization.Challenge == nil {
+		if authorization.Challenge == nil || pass.progress.Withdrawn[authorization.URL] {
 			continue
 		}
 		challenge := r.challenge(pass, authorization)

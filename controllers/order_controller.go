@@ -196,10 +196,10 @@ func (r *OrderReconciler) snapshot(pass *orderPass) orderflow.Snapshot {
 	if pass.issuer != nil && pass.issuer.GetSpec().ACME != nil {
 		snapshot.Solvers = pass.issuer.GetSpec().ACME.Solvers
 	}
-	snapshot.Alone = map[string]bool{}
+	snapshot.Alone = map[string]string{}
 	for _, authorization := range pass.order.Status.Authorizations {
-		if authorization.Challenge != nil && solver.StandsAlone(authorization.Challenge.Solver) {
-			snapshot.Alone[authorization.URL] = true
+		if place, alone := solver.StandsAlone(authorization.Challenge); alone {
+			snapshot.Alone[authorization.URL] = place
 		}
 	}
 	return snapshot
@@ -219,7 +219,7 @@ func (r *OrderReconciler) act(ctx context.Context, pass *orderPass, next orderfl
 	}
 	stepsOf := map[orderflow.Step]func(context.Context, *orderPass, []string) error{
 		orderflow.Poll: r.poll, orderflow.Present: r.present, orderflow.Check: r.check,
-		orderflow.Accept: r.accept, orderflow.Abandon: r.abandon,
+		orderflow.Accept: r.accept, orderflow.Abandon: r.abandon, orderflow.Withdraw: r.withdraw,
 	}
 	if step, ok := stepsOf[next.Step]; ok {
 		return step(ctx, pass, next.URLs)

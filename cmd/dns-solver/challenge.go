@@ -81,7 +81,7 @@ func (w *work) end(err error) error {
 	if w.presented && w.provider != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), w.last.Timeout)
 		defer cancel()
-		_ = w.provider.CleanUp(ctx, domain(w.last), token(w.last), w.last.KeyAuthorization)
+		_ = w.cleanUp(ctx, w.last)
 	}
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -116,10 +116,7 @@ func (w *work) answer(request wire.Request) (answer wire.Answer) {
 
 // start makes the provider, once, in an environment of the request's variables.
 func (w *work) start(request wire.Request) wire.Answer {
-	create, known := special[request.Provider]
-	if !known {
-		create, known = providers[request.Provider]
-	}
+	create, known := constructor(request.Provider)
 	if !known {
 		return wire.Failf(wire.Invalid, "there is no provider %q", request.Provider)
 	}

@@ -31,7 +31,8 @@ func TestWays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := providers[provider.Name](); err != nil && !isOfNetwork(err) {
+			create, _ := constructor(provider.Name)
+			if _, err := create(); err != nil && !isOfNetwork(err) {
 				t.Errorf("%s with %s: %v", provider.Name, way, err)
 			}
 		}

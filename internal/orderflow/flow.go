@@ -42,6 +42,8 @@ const (
 	Fail Step = "Fail"
 	// Abandon gives up, at the CA, the authorizations named.
 	Abandon Step = "Abandon"
+	// Withdraw takes the answers of the authorizations named away, which have been validated, to make room for another.
+	Withdraw Step = "Withdraw"
 	// CleanUp takes the answers away.
 	CleanUp Step = "CleanUp"
 	// Wait waits until At.
@@ -76,6 +78,8 @@ type Progress struct {
 	Authorizations map[string]*acme.Authorization
 	// Presented, Checked and Accepted hold the URLs of the authorizations that are that far.
 	Presented, Checked, Accepted map[string]bool
+	// Withdrawn holds those whose answers were to be taken away again, and whether they were.
+	Withdrawn map[string]bool
 	// PresentedAt is when the last answer was put in place.
 	PresentedAt time.Time
 	// Polls counts the reads since something last changed; NextPoll is the earliest time of the next.
@@ -102,7 +106,7 @@ func NewProgress(uid types.UID) *Progress {
 	return &Progress{
 		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
-		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
+		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{}, Withdrawn: map[string]bool{},
 		Unseen: map[string]string{},
 	}
 }
@@ -147,9 +151,9 @@ type Snapshot struct {
 	Order    *acmev1.Order
 	Progress *Progress
 	Solvers  []v1.ACMESolver
-	// Alone holds the URLs of the authorizations whose answer cannot stand beside another of them: their provider
-	// of DNS has room for one.
-	Alone map[string]bool
+	// Alone holds, by URL, the places of authorizations whose answers have a place that has room for one: a provider of
+	// DNS, or one name there.
+	Alone map[string]string
 	// Finalizer is on the Order as long as an answer may be left outside.
 	Finalizer string
 }
@@ -406,7 +410,31 @@ func (s Snapshot) pending() Next {
 		step := s.stepOf(i)
 		steps[step] = append(steps[step], authorization.URL)
 	}
+	if inTheWay := s.inTheWay(steps[Present]); len(inTheWay) > 0 {
+		return Next{Step: Withdraw, URLs: inTheWay}
+	}
 	return s.choose(steps[Present], steps[Check], steps[Accept], steps[Poll])
+}
+
+// inTheWay are the authorizations that have been validated and whose answers leave no room for one of those to come.
+func (s Snapshot) inTheWay(coming []string) []string {
+	var urls []string
+	for i := range s.Order.Status.Authorizations {
+		url := s.Order.Status.Authorizations[i].URL
+		_, tried := s.Progress.Withdrawn[url]
+		if s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !tried &&
+			slices.ContainsFunc(coming, func(other string) bool { return s.share(url, other) }) {
+			urls = append(urls, url)
+		}
+	}
+	return urls
+}
+
+// share says whether the answers of two authorizations have one place with room for one of them.
+func (s Snapshot) share(one, other string) bool {
+	place, alone := s.Alone[one]
+	theirs, too := s.Alone[other]
+	return alone && too && place == theirs
 }
 
 // stepOf is what a pending authorization with a challenge needs next; Wait until it is its turn.
@@ -430,8 +458,8 @@ func (s Snapshot) stepOf(i int) Step {
 // waitsItsTurn says whether an authorization's answer has to wait until an earlier one's has been validated.
 func (s Snapshot) waitsItsTurn(i int) bool {
 	authorizations := s.Order.Status.Authorizations
-	return s.Alone[authorizations[i].URL] && slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
-		return s.Alone[earlier.URL] && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
+	return slices.ContainsFunc(authorizations[:i], func(earlier acmev1.Authorization) bool {
+		return s.share(authorizations[i].URL, earlier.URL) && s.Progress.Authorizations[earlier.URL].Status != acme.AuthorizationValid
 	})
 }
 

@@ -51,7 +51,7 @@ func flow(change ...func(*orderflow.Snapshot)) orderflow.Snapshot {
 
 func all(set map[string]bool) { set[first], set[second] = true, true }
 
-func alone(s *orderflow.Snapshot) { s.Alone = map[string]bool{first: true, second: true} }
+func alone(s *orderflow.Snapshot) { s.Alone = map[string]string{first: "a place", second: "a place"} }
 
 func TestNextStep(t *testing.T) {
 	later := metav1.NewTime(now.Add(time.Minute))
@@ -65,24 +65,51 @@ func TestNextStep(t *testing.T) {
 			s.Order.Status = acmev1.OrderStatus{}
 			s.Solvers = []v1.ACMESolver{http01(&v1.SolverSelector{DNSNames: []string{"a.test"}})}
 		}, orderflow.Wait, nil},
-		"a limit of the CA":               {func(s *orderflow.Snapshot) { s.Order.Status.NextAttemptTime = &later }, orderflow.Wait, nil},
-		"a limit that is over":            {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.NextAttemptTime = later.Time, &later }, orderflow.Present, []string{first, second}},
-		"taken over from another process": {func(s *orderflow.Snapshot) { s.Progress = orderflow.NewProgress("") }, orderflow.Read, nil},
-		"authorizations not written down": {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations = nil }, orderflow.Authorize, nil},
-		"an authorization not seen":       {func(s *orderflow.Snapshot) { delete(s.Progress.Authorizations, second) }, orderflow.Poll, []string{second}},
-		"answers not in place":            {func(*orderflow.Snapshot) {}, orderflow.Present, []string{first, second}},
-		"an answer in place":              {func(s *orderflow.Snapshot) { s.Progress.Presented[first] = true }, orderflow.Present, []string{second}},
-		"all answers in place":            {func(s *orderflow.Snapshot) { all(s.Progress.Presented) }, orderflow.Check, []string{first, second}},
-		"a check that waits":              {func(s *orderflow.Snapshot) { all(s.Progress.Presented); s.Progress.NextPoll = later.Time }, orderflow.Wait, nil},
-		"answers that stand alone":        {func(s *orderflow.Snapshot) { alone(s) }, orderflow.Present, []string{first}},
-		"the first of them in place":      {func(s *orderflow.Snapshot) { alone(s); s.Progress.Presented[first] = true }, orderflow.Check, []string{first}},
-		"the first of them accepted":      {func(s *orderflow.Snapshot) { alone(s); s.Progress.Accepted[first] = true }, orderflow.Poll, []string{first}},
+		"a limit of the CA":                      {func(s *orderflow.Snapshot) { s.Order.Status.NextAttemptTime = &later }, orderflow.Wait, nil},
+		"a limit that is over":                   {func(s *orderflow.Snapshot) { s.Now, s.Order.Status.NextAttemptTime = later.Time, &later }, orderflow.Present, []string{first, second}},
+		"taken over from another process":        {func(s *orderflow.Snapshot) { s.Progress = orderflow.NewProgress("") }, orderflow.Read, nil},
+		"authorizations not written down":        {func(s *orderflow.Snapshot) { s.Order.Status.Authorizations = nil }, orderflow.Authorize, nil},
+		"an authorization not seen":              {func(s *orderflow.Snapshot) { delete(s.Progress.Authorizations, second) }, orderflow.Poll, []string{second}},
+		"answers not in place":                   {func(*orderflow.Snapshot) {}, orderflow.Present, []string{first, second}},
+		"an answer in place":                     {func(s *orderflow.Snapshot) { s.Progress.Presented[first] = true }, orderflow.Present, []string{second}},
+		"all answers in place":                   {func(s *orderflow.Snapshot) { all(s.Progress.Presented) }, orderflow.Check, []string{first, second}},
+		"a check that waits":                     {func(s *orderflow.Snapshot) { all(s.Progress.Presented); s.Progress.NextPoll = later.Time }, orderflow.Wait, nil},
+		"answers that stand alone":               {func(s *orderflow.Snapshot) { alone(s) }, orderflow.Present, []string{first}},
+		"answers that stand alone at two places": {func(s *orderflow.Snapshot) { s.Alone = map[string]string{first: "a place", second: "another"} }, orderflow.Present, []string{first, second}},
+		"a name valid at another place": {func(s *orderflow.Snapshot) {
+			s.Alone = map[string]string{first: "a place", second: "another"}
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"the first of them in place": {func(s *orderflow.Snapshot) { alone(s); s.Progress.Presented[first] = true }, orderflow.Check, []string{first}},
+		"the first of them accepted": {func(s *orderflow.Snapshot) { alone(s); s.Progress.Accepted[first] = true }, orderflow.Poll, []string{first}},
 		"the first of them valid": {func(s *orderflow.Snapshot) {
 			alone(s)
 			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Withdraw, []string{first}},
+		"the first of them valid, its answer taken away": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Withdrawn[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"the first of them valid, its answer not to be taken away": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Withdrawn[first] = false
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+		}, orderflow.Present, []string{second}},
+		"the first of them valid, the second accepted": {func(s *orderflow.Snapshot) {
+			alone(s)
+			s.Progress.Presented[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
+			begin(s, second)
+		}, orderflow.Poll, []string{second}},
+		"all of them valid": {func(s *orderflow.Snapshot) { alone(s); all(s.Progress.Presented); validate(s) }, orderflow.Read, nil},
+		"a name valid beside one that stands alone": {func(s *orderflow.Snapshot) {
+			s.Alone = map[string]string{second: "a place"}
+			s.Progress.Presented[first] = true
+			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
 		}, orderflow.Present, []string{second}},
 		"one of them that is accepted already": {func(s *orderflow.Snapshot) { alone(s); begin(s, second) }, orderflow.Present, []string{first}},
-		"one that stands alone beside another": {func(s *orderflow.Snapshot) { s.Alone = map[string]bool{second: true} }, orderflow.Present, []string{first, second}},
+		"one that stands alone beside another": {func(s *orderflow.Snapshot) { s.Alone = map[string]string{second: "a place"} }, orderflow.Present, []string{first, second}},
 		"answers seen":                         {func(s *orderflow.Snapshot) { all(s.Progress.Presented); all(s.Progress.Checked) }, orderflow.Accept, []string{first, second}},
 		"answers accepted":                     {func(s *orderflow.Snapshot) { all(s.Progress.Accepted) }, orderflow.Poll, []string{first, second}},
 		"accepted by another process":          {func(s *orderflow.Snapshot) { begin(s, first); begin(s, second) }, orderflow.Poll, []string{first, second}},

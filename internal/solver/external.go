@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/dnssolver/providers"
 	"github.com/certwright/certwright/internal/kube"
@@ -76,17 +77,25 @@ func (s *Solvers) CheckSettings(issuer IssuerSolvers) error {
 	return nil
 }
 
-// StandsAlone says whether the provider of a solver has room for one answer at a time.
-func StandsAlone(solver *v1.ACMESolver) bool {
-	if solver == nil || solver.DNS01 == nil {
-		return false
+// StandsAlone says whether the answer to a challenge has a place that has room for one, and which: all of its provider, or
+// the name of its record where the provider would take others away there with it.
+func StandsAlone(challenge *acmev1.ChallengeProgress) (place string, alone bool) {
+	if challenge == nil || challenge.Solver == nil || challenge.Solver.DNS01 == nil {
+		return "", false
 	}
-	spec, err := settingsOf(solver.DNS01)
+	spec, err := settingsOf(challenge.Solver.DNS01)
 	if err != nil {
-		return false
+		return "", false
 	}
 	provider, _ := providers.Find(spec.provider)
-	return provider.Sequential
+	switch {
+	case provider.Sequential:
+		return provider.Name, true
+	case provider.Coarse:
+		return challenge.RecordName, true
+	default:
+		return "", false
+	}
 }
 
 // hasSettings says whether a solver's provider is one of package providers, which is told settings by name.

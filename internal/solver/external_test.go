@@ -250,3 +250,32 @@ func TestSettingsOfIssuers(t *testing.T) {
 		})
 	}
 }
+
+// Answers wait for each other where their provider has room for one, or takes away what is beside them.
+func TestStandsAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		solver *v1.ACMESolver
+		place  string
+		alone  bool
+	}{
+		"HTTP-01":               {&v1.ACMESolver{HTTP01: &v1.HTTP01Solver{}}, "", false},
+		"a provider of many":    {byProvider("hetzner"), "", false},
+		"azureDNS":              {&v1.ACMESolver{DNS01: &v1.DNS01Solver{AzureDNS: &v1.AzureDNSProvider{}}}, "", false},
+		"webhook":               {&v1.ACMESolver{DNS01: &v1.DNS01Solver{Webhook: &v1.WebhookProvider{}}}, "", false},
+		"room for one":          {byProvider("duckdns"), "duckdns", true},
+		"takes others away":     {byProvider("ns1"), "_acme-challenge.a.test.", true},
+		"no solver to be found": {nil, "", false},
+	} {
+		place, alone := solver.StandsAlone(&acmev1.ChallengeProgress{Solver: test.solver, RecordName: "_acme-challenge.a.test."})
+		if place != test.place || alone != test.alone {
+			t.Errorf("%s: %t, at %q", name, alone, place)
+		}
+	}
+	if _, alone := solver.StandsAlone(nil); alone {
+		t.Error("what needs no answer stands alone")
+	}
+}
+
+func byProvider(name v1.DNSProviderName) *v1.ACMESolver {
+	return &v1.ACMESolver{DNS01: &v1.DNS01Solver{Provider: &v1.DNSProvider{Name: name}}}
+}

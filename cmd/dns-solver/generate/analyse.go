@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -230,4 +231,41 @@ func (s *source) looksUp(node ast.Node) bool {
 	}
 	field, ok := of.(*ast.SelectorExpr)
 	return ok && s.maps[field.Sel.Name]
+}
+
+// looksAtValue says whether every CleanUp looks at the value of its record, or up what it remembers of it. One that does
+// neither takes what it finds at the name.
+func (s *source) looksAtValue() bool {
+	for _, function := range s.functions {
+		if function.Recv == nil || function.Name.Name != "CleanUp" {
+			continue
+		}
+		looks := false
+		ast.Inspect(function, func(node ast.Node) bool {
+			looks = looks || s.looksUp(node) || isOfValue(node)
+			return !looks
+		})
+		if !looks {
+			return false
+		}
+	}
+	return true
+}
+
+// isOfValue says whether a node is info.Value, hands info on whole, or leaves the rest to another CleanUp.
+func isOfValue(node ast.Node) bool {
+	switch typed := node.(type) {
+	case *ast.SelectorExpr:
+		return isInfo(typed.X) && typed.Sel.Name == "Value"
+	case *ast.CallExpr:
+		method, ok := typed.Fun.(*ast.SelectorExpr)
+		return ok && method.Sel.Name == "CleanUp" || slices.ContainsFunc(typed.Args, isInfo)
+	default:
+		return false
+	}
+}
+
+func isInfo(expression ast.Expr) bool {
+	name, ok := expression.(*ast.Ident)
+	return ok && name.Name == "info"
 }

@@ -31,9 +31,12 @@ var refused = []string{
 }
 
 // ownKeys are settings that dns-solver adds: the content of a file that a provider wants the path of, and what an
-// SDK reads and the library does not list.
+// SDK reads and the library does not list; and those that mean something else here.
 var ownKeys = map[string][]providers.Key{
-	"azuredns": {{Name: "AZURE_IDENTITY_RESOURCE_ID", Description: "Resource ID of the managed identity to sign in as, with AZURE_AUTH_METHOD msi"}},
+	"azuredns": {
+		{Name: "AZURE_AUTH_METHOD", Description: "How to sign in: env, wli or msi (by default, whichever the Azure SDK finds first)"},
+		{Name: "AZURE_IDENTITY_RESOURCE_ID", Description: "Resource ID of the managed identity to sign in as, with AZURE_AUTH_METHOD msi"},
+	},
 	"hyperone": {{Name: "HYPERONE_PASSPORT", Description: "The passport file's content, in JSON", Secret: true}},
 	"infoblox": {{Name: "INFOBLOX_CA_CERTIFICATE", Description: "The CA certificate in PEM"}},
 	"transip":  {{Name: "TRANSIP_PRIVATE_KEY", Description: "The private key in PEM", Secret: true}},
@@ -57,7 +60,19 @@ var ambient = []string{"azuredns", "gcloud", "lightsail", "route53"}
 var inOperator = []string{"httpreq"}
 
 // exact providers have their records taken away by name and value by dns-solver itself.
-var exact = []string{"cloudflare", "digitalocean", "gandiv5"}
+var exact = []string{"azuredns", "cloudflare", "digitalocean", "gandiv5", "gcloud"}
+
+// coarse providers take other values of a name away than their own, although their source looks up what they remember
+// or looks at the value: that of gandi puts the whole zone back as it was, those of cloudru and mittwald remember the
+// name only, and those of iijdpf and selectelv2 take the last value away whatever it is.
+var coarse = []string{"cloudru", "gandi", "iijdpf", "mittwald", "selectelv2"}
+
+// leaving providers take nothing away, which is done by the service or not at all.
+var leaving = []string{"acmedns", "dyndnsfree", "myaddr"}
+
+// replacing providers put a value in the place of all others of the name, and the library does not say that they are
+// to be asked for one record at a time.
+var replacing = []string{"rcodezero", "ultradns"}
 
 // sharing are the folders of code below internal that providers are made of.
 var sharing = map[string][]string{

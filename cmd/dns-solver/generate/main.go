@@ -119,7 +119,8 @@ func readProvider(dns, name string) (providers.Provider, error) {
 	p.Exact = slices.Contains(exact, name)
 	p.InOperator = slices.Contains(inOperator, name)
 	p.Remembers = code.remembers()
-	p.Sequential = code.hasMethod("Sequential")
+	p.Sequential = code.hasMethod("Sequential") || slices.Contains(replacing, name)
+	p.Coarse = !p.Exact && !slices.Contains(leaving, name) && (!code.looksAtValue() || slices.Contains(coarse, name))
 	return p, nil
 }
 
@@ -139,7 +140,7 @@ var useless = []string{"_POLLING_INTERVAL", "_PROPAGATION_TIMEOUT", "_SEQUENCE_I
 var usual = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 func keys(name string, about metadata) []providers.Key {
-	var all []providers.Key
+	all := slices.Clone(ownKeys[name])
 	add := func(settings map[string]string) {
 		for key, description := range settings {
 			key = strings.TrimSpace(key)
@@ -153,8 +154,8 @@ func keys(name string, about metadata) []providers.Key {
 	}
 	add(about.Configuration.Credentials)
 	add(about.Configuration.Additional)
-	all = append(all, ownKeys[name]...)
-	slices.SortFunc(all, func(a, b providers.Key) int { return strings.Compare(a.Name, b.Name) })
+	// Of two of one name, ours is the first.
+	slices.SortStableFunc(all, func(a, b providers.Key) int { return strings.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(all, func(a, b providers.Key) bool { return a.Name == b.Name })
 }
 
@@ -246,7 +247,7 @@ func table(all []providers.Provider) []byte {
 	for _, p := range all {
 		fmt.Fprintf(&text, "{\nName: %q, Title: %q, URL: %q,\n", p.Name, p.Title, p.URL)
 		writeFlags(&text, "\n", map[string]bool{
-			"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "InOperator": p.InOperator, "Sequential": p.Sequential,
+			"Ambient": p.Ambient, "Remembers": p.Remembers, "Exact": p.Exact, "InOperator": p.InOperator, "Sequential": p.Sequential, "Coarse": p.Coarse,
 		})
 		writeKeys(&text, p.Keys)
 		writeWays(&text, p.Ways)

@@ -41,7 +41,8 @@ spec:
 - **In the operator**: no dns-solver is needed, no redirect is followed, and no proxy is used. A call has 30 seconds at most. [More](solvers.md#dns-01).
 - **Ambient**: without credentials the provider signs in as the operator's pod, where that is allowed: ` + "`--cluster-issuer-ambient-credentials`" + ` (on), ` + "`--issuer-ambient-credentials`" + ` (off). With ` + "`route53.auth`" + ` it signs in as a ServiceAccount of the Issuer's namespace ([how](solvers.md#credentials-and-whose-they-are)).
 - **Remembers**: the provider takes a record away only with what it remembers of putting it there, so its process is kept until the clean-up. If dns-solver is restarted in between, the record stays, and an event on the Order and the Certificate names it.
-- **One at a time**: the provider has room for one record. The names of a Certificate are proved one after the other; two Certificates at once may get in each other's way, and try again.
+- **One at a time**: the provider has room for one record, or puts each in the place of the others. The names of a Certificate are proved one after the other, each record taken away before the next is put there; two Certificates at once may get in each other's way, and try again.
+- **Takes others away**: the provider takes away what it finds at the name, whatever its value, where all others take exactly the value away that they put there, or, for want of a way, nothing. What somebody else keeps at ` + "`_acme-challenge.<name>`" + ` goes too; another Certificate for the same name may lose its record before the CA has looked, and tries again. In one Certificate, a name and its wildcard are proved one after the other, so that neither takes the other's record away.
 
 Not served: ` + "%s" + `.
 
@@ -69,7 +70,7 @@ func page(all []providers.Provider) []byte {
 
 func marks(p providers.Provider) string {
 	var marks []string
-	for mark, set := range map[string]bool{"ambient": p.Ambient, "in the operator": p.InOperator, "remembers": p.Keep(), "one at a time": p.Sequential} {
+	for mark, set := range map[string]bool{"ambient": p.Ambient, "in the operator": p.InOperator, "remembers": p.Keep(), "one at a time": p.Sequential, "takes others away": p.Coarse} {
 		if set {
 			marks = append(marks, mark)
 		}

@@ -41,6 +41,8 @@ type Provider struct {
 	InOperator bool
 	// Sequential providers cannot have two records under way at once.
 	Sequential bool
+	// Coarse providers may take other TXT values of a name away than the one they are to.
+	Coarse bool
 }
 
 // Way is a set of settings that suffices. Each part is met by any one of its names.

@@ -65,6 +65,19 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// What takes more away than its own record, or cannot have two at once, is known.
+func TestValuesAtOneName(t *testing.T) {
+	for name, want := range map[string]struct{ coarse, sequential bool }{
+		"azuredns": {}, "cloudflare": {}, "gandiv5": {}, "gcloud": {}, "hetzner": {}, "namesilo": {}, "route53": {}, "acmedns": {}, // They tell values apart, or take none away.
+		"dnsmadeeasy": {coarse: true}, "edgecenter": {coarse: true}, "selectelv2": {coarse: true},
+		"cloudru": {true, true}, "joker": {true, true}, "ultradns": {true, true},
+	} {
+		if got := find(t, name); got.Coarse != want.coarse || got.Sequential != want.sequential {
+			t.Errorf("%s: takes others away %t, one at a time %t", name, got.Coarse, got.Sequential)
+		}
+	}
+}
+
 // What a provider does with the clean-up is as its source has it.
 func TestRemembers(t *testing.T) {
 	for name, want := range map[string]struct{ remembers, keep bool }{

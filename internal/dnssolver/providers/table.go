@@ -139,8 +139,9 @@ var table = []Provider{
 	{
 		Name: "azuredns", Title: "Azure DNS", URL: "https://azure.microsoft.com/services/dns/",
 		Ambient: true,
+		Exact:   true,
 		Keys: []Key{
-			{Name: "AZURE_AUTH_METHOD", Description: "Specify which authentication method to use"},
+			{Name: "AZURE_AUTH_METHOD", Description: "How to sign in: env, wli or msi (by default, whichever the Azure SDK finds first)"},
 			{Name: "AZURE_AUTH_MSI_TIMEOUT", Description: "Managed Identity timeout duration"},
 			{Name: "AZURE_CLIENT_ID", Description: "Client ID"},
 			{Name: "AZURE_CLIENT_SECRET", Description: "Client secret", Secret: true},
@@ -195,6 +196,7 @@ var table = []Provider{
 	},
 	{
 		Name: "bindman", Title: "Bindman", URL: "https://github.com/labbsr0x/bindman-dns-webhook",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "BINDMAN_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 60)"},
 			{Name: "BINDMAN_MANAGER_ADDRESS", Description: "The server URL, should have scheme, hostname, and port (if required) of the Bindman-DNS Manager server", Endpoint: true},
@@ -205,6 +207,7 @@ var table = []Provider{
 	},
 	{
 		Name: "bluecat", Title: "Bluecat", URL: "https://www.bluecatnetworks.com",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "BLUECAT_CONFIG_NAME", Description: "Configuration name"},
 			{Name: "BLUECAT_DNS_VIEW", Description: "External DNS View Name"},
@@ -250,6 +253,7 @@ var table = []Provider{
 	},
 	{
 		Name: "bunny", Title: "Bunny", URL: "https://bunny.net",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "BUNNY_API_KEY", Description: "API key", Secret: true},
 			{Name: "BUNNY_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -284,6 +288,7 @@ var table = []Provider{
 	},
 	{
 		Name: "clouddns", Title: "CloudDNS", URL: "https://vshosting.eu/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "CLOUDDNS_CLIENT_ID", Description: "Client ID"},
 			{Name: "CLOUDDNS_EMAIL", Description: "Account email"},
@@ -319,6 +324,7 @@ var table = []Provider{
 	},
 	{
 		Name: "cloudns", Title: "ClouDNS", URL: "https://www.cloudns.net",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "CLOUDNS_AUTH_ID", Description: "The API user ID"},
 			{Name: "CLOUDNS_AUTH_PASSWORD", Description: "The password for API user ID", Secret: true},
@@ -332,6 +338,7 @@ var table = []Provider{
 	},
 	{
 		Name: "cloudru", Title: "Cloud.ru", URL: "https://cloud.ru",
+		Coarse:     true,
 		Remembers:  true,
 		Sequential: true,
 		Keys: []Key{
@@ -472,6 +479,7 @@ var table = []Provider{
 	},
 	{
 		Name: "ddnss", Title: "DDnss (DynDNS Service)", URL: "https://ddnss.de/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "DDNSS_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -508,6 +516,7 @@ var table = []Provider{
 	},
 	{
 		Name: "designate", Title: "Designate DNSaaS for Openstack", URL: "https://docs.openstack.org/designate/latest/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "DESIGNATE_TTL", Description: "The TTL of the TXT record used for the DNS challenge in seconds (Default: 10)"},
 			{Name: "DESIGNATE_ZONE_NAME", Description: "The zone name to use in the OpenStack Project to manage TXT records."},
@@ -633,6 +642,7 @@ var table = []Provider{
 	},
 	{
 		Name: "dnsmadeeasy", Title: "DNS Made Easy", URL: "https://dnsmadeeasy.com/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "DNSMADEEASY_API_KEY", Description: "The API key", Secret: true},
 			{Name: "DNSMADEEASY_API_SECRET", Description: "The API Secret key", Secret: true},
@@ -678,6 +688,7 @@ var table = []Provider{
 	},
 	{
 		Name: "dode", Title: "Domain Offensive (do.de)", URL: "https://www.do.de/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "DODE_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -710,6 +721,7 @@ var table = []Provider{
 	},
 	{
 		Name: "duckdns", Title: "Duck DNS", URL: "https://www.duckdns.org/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "DUCKDNS_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -721,6 +733,7 @@ var table = []Provider{
 	},
 	{
 		Name: "dyn", Title: "Dyn", URL: "https://dyn.com/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "DYN_CUSTOMER_NAME", Description: "Customer name"},
 			{Name: "DYN_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},
@@ -783,6 +796,7 @@ var table = []Provider{
 	},
 	{
 		Name: "edgecenter", Title: "EdgeCenter", URL: "https://edgecenter.ru/dns",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "EDGECENTER_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},
 			{Name: "EDGECENTER_PERMANENT_API_TOKEN", Description: "Permanent API token (https://edgecenter.ru/blog/permanent-api-token-explained/)", Secret: true},
@@ -871,6 +885,7 @@ var table = []Provider{
 	},
 	{
 		Name: "f5xc", Title: "F5 XC", URL: "https://www.f5.com/products/distributed-cloud-services",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "F5XC_API_TOKEN", Description: "API token", Secret: true},
 			{Name: "F5XC_GROUP_NAME", Description: "Group name"},
@@ -897,6 +912,7 @@ var table = []Provider{
 	},
 	{
 		Name: "freemyip", Title: "freemyip.com", URL: "https://freemyip.com/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "FREEMYIP_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -909,6 +925,7 @@ var table = []Provider{
 	},
 	{
 		Name: "gandi", Title: "Gandi", URL: "https://www.gandi.net",
+		Coarse:    true,
 		Remembers: true,
 		Keys: []Key{
 			{Name: "GANDI_API_KEY", Description: "API key", Secret: true},
@@ -937,6 +954,7 @@ var table = []Provider{
 	{
 		Name: "gcloud", Title: "Google Cloud", URL: "https://cloud.google.com",
 		Ambient: true,
+		Exact:   true,
 		Keys: []Key{
 			{Name: "GCE_ALLOW_PRIVATE_ZONE", Description: "Allows requested domain to be in private DNS zone, works only with a private ACME server (by default: false)"},
 			{Name: "GCE_IMPERSONATE_SERVICE_ACCOUNT", Description: "Service account email to impersonate"},
@@ -951,6 +969,7 @@ var table = []Provider{
 	},
 	{
 		Name: "gcore", Title: "G-Core", URL: "https://gcore.com/dns/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "GCORE_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},
 			{Name: "GCORE_PERMANENT_API_TOKEN", Description: "Permanent API token (https://gcore.com/blog/permanent-api-token-explained/)", Secret: true},
@@ -1140,6 +1159,7 @@ var table = []Provider{
 	},
 	{
 		Name: "hurricane", Title: "Hurricane Electric DNS", URL: "https://dns.he.net/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "HURRICANE_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -1164,6 +1184,7 @@ var table = []Provider{
 	},
 	{
 		Name: "ibmcloud", Title: "IBM Cloud (SoftLayer)", URL: "https://www.ibm.com/cloud/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "SOFTLAYER_API_KEY", Description: "Classic Infrastructure API key", Secret: true},
 			{Name: "SOFTLAYER_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -1176,6 +1197,7 @@ var table = []Provider{
 	},
 	{
 		Name: "iijdpf", Title: "IIJ DNS Platform Service", URL: "https://www.iij.ad.jp/en/biz/dns-pfm/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "IIJ_DPF_API_ENDPOINT", Description: "API endpoint URL, defaults to https://api.dns-platform.jp/dpf/v1", Endpoint: true},
 			{Name: "IIJ_DPF_API_TOKEN", Description: "API token", Secret: true},
@@ -1319,6 +1341,7 @@ var table = []Provider{
 	},
 	{
 		Name: "joker", Title: "Joker", URL: "https://joker.com",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "JOKER_API_KEY", Description: "API key (only with DMAPI mode)", Secret: true},
@@ -1522,6 +1545,7 @@ var table = []Provider{
 	},
 	{
 		Name: "mittwald", Title: "Mittwald", URL: "https://www.mittwald.de/",
+		Coarse:     true,
 		Remembers:  true,
 		Sequential: true,
 		Keys: []Key{
@@ -1572,6 +1596,7 @@ var table = []Provider{
 	},
 	{
 		Name: "namecheap", Title: "Namecheap", URL: "https://www.namecheap.com",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "NAMECHEAP_API_KEY", Description: "API key", Secret: true},
 			{Name: "NAMECHEAP_API_USER", Description: "API user"},
@@ -1585,6 +1610,7 @@ var table = []Provider{
 	},
 	{
 		Name: "namedotcom", Title: "Name.com", URL: "https://www.name.com",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "NAMECOM_API_TOKEN", Description: "API token", Secret: true},
 			{Name: "NAMECOM_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},
@@ -1784,6 +1810,7 @@ var table = []Provider{
 	},
 	{
 		Name: "ns1", Title: "NS1", URL: "https://ns1.com",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "NS1_API_KEY", Description: "API key", Secret: true},
 			{Name: "NS1_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 10)"},
@@ -1867,6 +1894,7 @@ var table = []Provider{
 	},
 	{
 		Name: "otc", Title: "Open Telekom Cloud", URL: "https://cloud.telekom.de/en",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "OTC_DOMAIN_NAME", Description: "Domain name"},
@@ -1971,6 +1999,7 @@ var table = []Provider{
 	},
 	{
 		Name: "rackspace", Title: "Rackspace", URL: "https://www.rackspace.com/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "RACKSPACE_API_KEY", Description: "API key", Secret: true},
 			{Name: "RACKSPACE_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -2007,6 +2036,8 @@ var table = []Provider{
 	},
 	{
 		Name: "rcodezero", Title: "RcodeZero", URL: "https://www.rcodezero.at/",
+		Coarse:     true,
+		Sequential: true,
 		Keys: []Key{
 			{Name: "RCODEZERO_API_TOKEN", Description: "API token", Secret: true},
 			{Name: "RCODEZERO_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -2099,6 +2130,7 @@ var table = []Provider{
 	},
 	{
 		Name: "selectel", Title: "Selectel", URL: "https://kb.selectel.com/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "SELECTEL_API_TOKEN", Description: "API token", Secret: true},
 			{Name: "SELECTEL_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -2110,6 +2142,7 @@ var table = []Provider{
 	},
 	{
 		Name: "selectelv2", Title: "Selectel v2", URL: "https://selectel.ru",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "SELECTELV2_ACCOUNT_ID", Description: "Selectel account ID (INT)"},
 			{Name: "SELECTELV2_AUTH_REGION", Description: "Location for auth endpoint like ResellAPI or Keystone (default: 'ru-1')"},
@@ -2180,6 +2213,7 @@ var table = []Provider{
 	},
 	{
 		Name: "sonic", Title: "Sonic", URL: "https://www.sonic.com/",
+		Coarse:     true,
 		Sequential: true,
 		Keys: []Key{
 			{Name: "SONIC_API_KEY", Description: "API Key", Secret: true},
@@ -2277,6 +2311,8 @@ var table = []Provider{
 	},
 	{
 		Name: "ultradns", Title: "Ultradns", URL: "https://vercara.com/authoritative-dns",
+		Coarse:     true,
+		Sequential: true,
 		Keys: []Key{
 			{Name: "ULTRADNS_ENDPOINT", Description: "API endpoint URL, defaults to https://api.ultradns.com/", Endpoint: true},
 			{Name: "ULTRADNS_PASSWORD", Description: "API Password", Secret: true},
@@ -2326,6 +2362,7 @@ var table = []Provider{
 	},
 	{
 		Name: "vegadns", Title: "VegaDNS", URL: "https://github.com/shupp/VegaDNS-API",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "SECRET_VEGADNS_KEY", Description: "API key", Secret: true},
 			{Name: "SECRET_VEGADNS_SECRET", Description: "API secret", Secret: true},
@@ -2351,6 +2388,7 @@ var table = []Provider{
 	},
 	{
 		Name: "versio", Title: "Versio.[nl|eu|uk]", URL: "https://www.versio.nl/domeinnamen",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "VERSIO_ENDPOINT", Description: "The endpoint URL of the API Server", Endpoint: true},
 			{Name: "VERSIO_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -2421,6 +2459,7 @@ var table = []Provider{
 	},
 	{
 		Name: "vscale", Title: "Vscale", URL: "https://vscale.io/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "VSCALE_API_TOKEN", Description: "API token", Secret: true},
 			{Name: "VSCALE_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},
@@ -2432,6 +2471,7 @@ var table = []Provider{
 	},
 	{
 		Name: "vultr", Title: "Vultr", URL: "https://www.vultr.com/",
+		Coarse: true,
 		Keys: []Key{
 			{Name: "VULTR_API_KEY", Description: "API key", Secret: true},
 			{Name: "VULTR_HTTP_TIMEOUT", Description: "API request timeout in seconds (Default: 30)"},

@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,38 +20,73 @@ import (
 	"github.com/certwright/certwright/internal/testkit/dnssolvertest"
 )
 
-// azure is the API of Azure for one zone, which is found by a query.
-var azure = vendor{
-	host: "management.azure.com", header: "Authorization", value: "Bearer azure-token-1234",
-	others: map[string]http.Handler{"login.microsoftonline.com": http.HandlerFunc(logIn)},
-	routes: func(r *records) *http.ServeMux {
-		mux := http.NewServeMux()
-		mux.HandleFunc("POST /providers/Microsoft.ResourceGraph/resources", func(w http.ResponseWriter, _ *http.Request) {
-			zone := object{"name": "example.test", "resourceGroup": "group", "subscriptionId": "subscription"}
-			encode(w, object{"totalRecords": 1, "count": 1, "resultTruncated": "false", "data": []object{zone}})
-		})
-		const set = " /subscriptions/subscription/resourceGroups/group/providers/Microsoft.Network/dnsZones/example.test/TXT/_acme-challenge.www"
-		mux.HandleFunc("GET"+set, func(w http.ResponseWriter, _ *http.Request) {
-			if len(r.values) == 0 {
-				w.WriteHeader(http.StatusNotFound)
-				return
+// azureZones is the API of Azure for one zone, which is found by a query. Public and private zones differ in names.
+func azureZones(kind, values, ttl string) vendor {
+	return vendor{
+		provider: "azuredns", host: "management.azure.com", header: "Authorization", value: "Bearer azure-token-1234",
+		others: map[string]http.Handler{"login.microsoftonline.com": http.HandlerFunc(logIn)},
+		variables: map[string]string{
+			"AZURE_AUTH_METHOD": "env", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": "azure-secret-1234", "AZURE_TENANT_ID": azureTenant,
+			"AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group", "AZURE_PRIVATE_ZONE": strconv.FormatBool(kind == "privateDnsZones"),
+		},
+		routes: func(r *records) *http.ServeMux {
+			mux := http.NewServeMux()
+			mux.HandleFunc("POST /providers/Microsoft.ResourceGraph/resources", func(w http.ResponseWriter, request *http.Request) {
+				asked := struct{ Query string }{}
+				decode(request, &asked)
+				zones := []object{}
+				if strings.Contains(strings.ToLower(asked.Query), strings.ToLower(`"microsoft.network/`+kind+`"`)) && strings.Contains(asked.Query, `"group"`) {
+					zones = append(zones, object{"name": "example.test", "resourceGroup": "group", "subscriptionId": "subscription"})
+				}
+				encode(w, object{"totalRecords": len(zones), "count": len(zones), "resultTruncated": "false", "data": zones})
+			})
+			set := " /subscriptions/subscription/resourceGroups/group/providers/Microsoft.Network/" + kind + "/example.test/TXT/_acme-challenge.www"
+			// Who names the version that was read gets its way only while it is current.
+			conditional := func(apply http.HandlerFunc) http.HandlerFunc {
+				return func(w http.ResponseWriter, request *http.Request) {
+					if match := request.Header.Get("If-Match"); match != "" && match != r.version() || request.Header.Get("If-None-Match") == "*" && len(r.values) > 0 {
+						w.WriteHeader(http.StatusPreconditionFailed)
+						encode(w, object{"error": object{"code": "PreconditionFailed"}})
+						return
+					}
+					apply(w, request)
+				}
 			}
-			encode(w, object{})
-		})
-		mux.HandleFunc("PUT"+set, func(w http.ResponseWriter, request *http.Request) {
-			sent := struct {
-				Properties struct{ TXTRecords []struct{ Value []string } }
-			}{}
-			decode(request, &sent)
-			for _, record := range sent.Properties.TXTRecords {
-				r.add(record.Value[0])
-			}
-			encode(w, object{})
-		})
-		mux.HandleFunc("DELETE"+set, func(http.ResponseWriter, *http.Request) { r.set(nil) })
-		return mux
-	},
+			mux.HandleFunc("GET"+set, func(w http.ResponseWriter, _ *http.Request) {
+				defer r.wasRead()
+				if len(r.values) == 0 {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
+				entries := []object{}
+				for _, value := range r.sorted() {
+					entries = append(entries, object{"value": strings.Split(value, "|")})
+				}
+				encode(w, object{"etag": r.version(), "properties": object{ttl: 300, values: entries}})
+			})
+			mux.HandleFunc("PUT"+set, conditional(func(w http.ResponseWriter, request *http.Request) {
+				sent := struct{ Properties map[string]json.RawMessage }{}
+				decode(request, &sent)
+				var entries []struct{ Value []string }
+				_ = json.Unmarshal(sent.Properties[values], &entries)
+				if len(sent.Properties[ttl]) == 0 {
+					http.Error(w, "there is no TTL", http.StatusBadRequest)
+					return
+				}
+				var all []string
+				for _, entry := range entries {
+					all = append(all, strings.Join(entry.Value, "|"))
+				}
+				r.set(all)
+				encode(w, object{})
+			}))
+			mux.HandleFunc("DELETE"+set, conditional(func(http.ResponseWriter, *http.Request) { r.set(nil) }))
+			return mux
+		},
+	}
 }
+
+var azure = azureZones("dnsZones", "TXTRecords", "TTL")
 
 const azureTenant = "11111111-1111-1111-1111-111111111111"
 
@@ -65,7 +103,7 @@ func logIn(w http.ResponseWriter, request *http.Request) {
 			"preferred_network": "login.microsoftonline.com", "preferred_cache": "login.windows.net", "aliases": []string{"login.microsoftonline.com"},
 		}}})
 	case "/" + azureTenant + "/oauth2/v2.0/token":
-		if request.PostFormValue("client_id") == "client" && request.PostFormValue("client_assertion") == "workload-token" {
+		if request.PostFormValue("client_id") == "client" && (request.PostFormValue("client_assertion") == "workload-token" || request.PostFormValue("client_secret") == "azure-secret-1234") {
 			encode(w, object{"access_token": "azure-token-1234", "token_type": "Bearer", "expires_in": 3600})
 			return
 		}

@@ -31,6 +31,8 @@ type records struct {
 	mu     sync.Mutex
 	last   int
 	values map[string]string
+	// meanwhile is what somebody else does after each time that a set has been read.
+	meanwhile func()
 }
 
 const challengeName = "_acme-challenge.www.example.test"
@@ -48,6 +50,15 @@ func (r *records) set(values []string) {
 	r.values = map[string]string{}
 	for _, value := range values {
 		r.add(value)
+	}
+}
+
+// version is another one for other values.
+func (r *records) version() string { return "version of " + strings.Join(r.sorted(), ", ") }
+
+func (r *records) wasRead() {
+	if r.meanwhile != nil {
+		r.meanwhile()
 	}
 }
 
@@ -81,6 +92,13 @@ type vendor struct {
 	routes        func(r *records) *http.ServeMux
 }
 
+// with is the vendor with one setting more.
+func (v vendor) with(name, value string) vendor {
+	v.variables = maps.Clone(v.variables)
+	v.variables[name] = value
+	return v
+}
+
 // all are the variables that dns-solver is handed.
 func (v vendor) all() map[string]string {
 	all := maps.Clone(v.variables)
@@ -107,6 +125,11 @@ const (
 func route53(r *records) *http.ServeMux { return awstest.Route53("example.test", r) }
 
 var vendors = map[string]vendor{
+	"azuredns":           azure,
+	"azuredns private":   azureZones("privateDnsZones", "txtRecords", "ttl").with("AZURE_ZONE_NAME", "example.test"),
+	"gcloud":             google,
+	"gcloud with a zone": google.with("GCE_ZONE_ID", "zone"),
+	"gcloud as another":  googleAsAnother(),
 	"cloudflare": {
 		host: "api.cloudflare.com", variables: map[string]string{"CLOUDFLARE_DNS_API_TOKEN": "cf-token-1234"}, header: "Authorization", value: "Bearer cf-token-1234",
 		routes: func(r *records) *http.ServeMux {
