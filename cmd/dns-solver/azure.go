@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -22,13 +24,13 @@ var special = map[string]func() (challenge.Provider, error){"azuredns": newAzure
 // has, whatever client ID it is given. Here one is picked by its client or resource ID; and where the pod has a
 // workload identity, which is how a pod has a managed one that is not the machine's, that is taken.
 func newAzure() (challenge.Provider, error) {
-	client, resource := os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_IDENTITY_RESOURCE_ID")
+	client, resource := os.Getenv(azuredns.EnvClientID), os.Getenv("AZURE_IDENTITY_RESOURCE_ID")
 	switch {
-	case os.Getenv("AZURE_AUTH_METHOD") != "msi":
+	case !strings.EqualFold(os.Getenv(azuredns.EnvAuthMethod), "msi"):
 	case resource != "":
 		return azureAs(azidentity.ResourceID(resource))
 	case os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "":
-		if err := os.Setenv("AZURE_AUTH_METHOD", "wli"); err != nil {
+		if err := os.Setenv(azuredns.EnvAuthMethod, "wli"); err != nil {
 			return nil, err
 		}
 	case client != "":
@@ -70,12 +72,21 @@ func azureAs(identity azidentity.ManagedIDKind) (challenge.Provider, error) {
 // hurriedCredential gives up on a machine that has no managed identities, which does not answer.
 type hurriedCredential struct {
 	azcore.TokenCredential
+	// patience is for ever if it is zero, as it is to the library.
 	patience time.Duration
 }
 
 // GetToken implements azcore.TokenCredential.
 func (h hurriedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if h.patience == 0 {
+		return h.TokenCredential.GetToken(ctx, options)
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.patience)
 	defer cancel()
-	return h.TokenCredential.GetToken(ctx, options)
+	token, err := h.TokenCredential.GetToken(ctx, options)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return token, fmt.Errorf("the machine gave out no token of its managed identity within %s: give it that identity, or more time by %s",
+			h.patience, azuredns.EnvAuthMSITimeout)
+	}
+	return token, err
 }

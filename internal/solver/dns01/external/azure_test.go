@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -91,16 +92,22 @@ func (i *identities) all() []url.Values {
 func startIdentities(t *testing.T) *identities {
 	t.Helper()
 	of := &identities{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	startMachine(t, func(w http.ResponseWriter, request *http.Request) {
 		of.mu.Lock()
 		defer of.mu.Unlock()
 		of.asked = append(of.asked, request.URL.Query())
 		encode(w, object{"access_token": "azure-token-1234", "token_type": "Bearer", "expires_on": "4102444800", "resource": "https://management.azure.com"})
-	}))
+	})
+	return of
+}
+
+// startMachine has a machine's identities given out by a handler.
+func startMachine(t *testing.T, handler http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	t.Setenv("IDENTITY_ENDPOINT", server.URL)
 	t.Setenv("IDENTITY_HEADER", "header")
-	return of
 }
 
 // A ClusterIssuer says which of the machine's identities it means; and a pod's own one comes first.
@@ -122,6 +129,8 @@ func TestAzureIdentities(t *testing.T) {
 	}{
 		"by its resource ID": {map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i"}, "", "mi_res_id", "/subscriptions/s/identities/i"},
 		"by its client ID":   {map[string]string{"AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
+		"in capitals":        {map[string]string{"AZURE_AUTH_METHOD": "MSI", "AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
+		"in no hurry":        {map[string]string{"AZURE_AUTH_MSI_TIMEOUT": "0", "AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
 		"the only one":       {nil, "", "resource", "https://management.core.windows.net/"},
 		"a workload's": {
 			map[string]string{"AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": azureTenant}, workload, "", "",
@@ -163,5 +172,23 @@ func TestAzureIdentities(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A machine that has no identities does not answer: nobody waits for it as long as a call may take, and what is written
+// says what to do.
+func TestAzureMachineWithoutIdentities(t *testing.T) {
+	azure.start(t)
+	startMachine(t, func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() })
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "nobody", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{
+			"AZURE_AUTH_METHOD": "msi", "AZURE_CLIENT_ID": "client", "AZURE_AUTH_MSI_TIMEOUT": "1", "AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group",
+		},
+		Public: []string{"AZURE_AUTH_MSI_TIMEOUT"}, Ambient: true, Reach: reach.Policy{Unrestricted: true},
+	}
+	const want = "the machine gave out no token of its managed identity within 1s: give it that identity, or more time by AZURE_AUTH_MSI_TIMEOUT"
+	if err := provider.Present(t.Context(), record()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
