@@ -176,7 +176,8 @@ func TestRefusals(t *testing.T) {
 		"JSON":             {http.StatusConflict, "application/json", `{"error": "no such zone"}`, `the httpreq server answers with status 409: {"error": "no such zone"}`},
 		"nothing":          {http.StatusServiceUnavailable, "", "", "the httpreq server answers with status 503"},
 		"credentials":      {http.StatusForbidden, "text/plain", "not " + username + " with " + password + ", Basic " + basic, "the httpreq server answers with status 403, check HTTPREQ_USERNAME and HTTPREQ_PASSWORD: not *** with ***, Basic ***="},
-		"a URL":            {http.StatusNotFound, "text/plain", "no " + path + "/present?key=k3y", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no ***/present?***"},
+		"a URL":            {http.StatusNotFound, "text/plain", "no " + path + "/present?key=k3y&unn4med-key", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no ***/present?***"},
+		"parts of a URL":   {http.StatusNotFound, "text/plain", "no hook t0ken-in-the-path, no unn4med-key", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no hook ***, no ***"},
 		"an address":       {http.StatusBadGateway, "text/plain", "dial tcp 10.1.2.3:53: i/o timeout", "the httpreq server answers with status 502: dial tcp: i/o timeout"},
 		"a page":           {http.StatusBadGateway, "text/html", "<html>internal page</html>", "the httpreq server answers with status 502"},
 		"a broken type":    {http.StatusBadGateway, "text/plain/internal", "internal page", "the httpreq server answers with status 502"},
@@ -189,7 +190,7 @@ func TestRefusals(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			})
-			httpreq := provider(t, anywhere, with(url+path+"?key=k3y", settings{"HTTPREQ_USERNAME": username, "HTTPREQ_PASSWORD": password}))
+			httpreq := provider(t, anywhere, with(url+path+"?key=k3y&unn4med-key", settings{"HTTPREQ_USERNAME": username, "HTTPREQ_PASSWORD": password}))
 			err := httpreq.Present(t.Context(), record())
 			if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
 				t.Errorf("error %v, want %s", err, test.want)

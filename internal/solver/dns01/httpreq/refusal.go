@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/solver/internal/guarded"
@@ -63,8 +64,13 @@ func secrets(config Config, endpoint *url.URL) []string {
 			secrets = append(secrets, part)
 		}
 	}
-	for _, values := range endpoint.Query() {
-		secrets = append(secrets, values...)
+	parts := strings.Split(endpoint.Path, "/")
+	for key, values := range endpoint.Query() {
+		parts, secrets = append(parts, key), append(secrets, values...)
 	}
-	return secrets
+	return append(secrets, slices.DeleteFunc(parts, func(part string) bool { return len(part) < minPart })...)
 }
+
+// minPart is how long a part of a URL is at least, in bytes, that may be a credential by itself: shorter ones are
+// ordinary words.
+const minPart = 8
