@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -136,6 +137,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		account   bool
 		want      string // empty if they can
 	}{
+		"a URL without an end":    {with("https://example.com/"+strings.Repeat("s3cr3t/", 300), nil), false, "HTTPREQ_ENDPOINT is longer than 2048 bytes: write a shorter URL"},
 		"no URL":                  {with("s3cr3t.example.com", nil), false, url},
 		"one that is broken":      {with("https://s3cr3t.example.com/%zz", nil), false, url},
 		"no host":                 {with("https:///s3cr3t", nil), false, url},
@@ -196,6 +198,23 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// What a URL is made of is looked for in an answer part by part, and no part together with each other: a tenant who writes
+// one of many parts would have the operator busy with it.
+func TestManyPartsOfAURL(t *testing.T) {
+	var query strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&query, "k=%03d&", i)
+	}
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, strings.Repeat("no ", 1<<10), http.StatusBadRequest)
+	})
+	httpreq := provider(t, anywhere, with(url+"/?"+query.String(), nil))
+	allocations := testing.AllocsPerRun(1, func() { _ = httpreq.Present(t.Context(), record()) })
+	if allocations > 20_000 {
+		t.Errorf("%.0f allocations", allocations)
 	}
 }
 
