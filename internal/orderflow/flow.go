@@ -95,6 +95,10 @@ type Progress struct {
 	Abandoned bool
 	// CleaningSince is when the first attempt to clean up was made.
 	CleaningSince time.Time
+	// Cleaned holds the URLs of the authorizations whose answers have been taken away. CleaningFrom is where in the list of
+	// them the next attempt begins.
+	Cleaned      map[string]bool
+	CleaningFrom int
 }
 
 // NewProgress is the progress of an order that nothing is known of.
@@ -103,7 +107,7 @@ func NewProgress(uid types.UID) *Progress {
 		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
 		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{},
-		Unseen: map[string]string{},
+		Unseen: map[string]string{}, Cleaned: map[string]bool{},
 	}
 }
 
