@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
@@ -190,5 +192,26 @@ func TestAzureMachineWithoutIdentities(t *testing.T) {
 	const want = "the machine gave out no token of its managed identity within 1s: give it that identity, or more time by AZURE_AUTH_MSI_TIMEOUT"
 	if err := provider.Present(t.Context(), record()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// A provider that may not sign in as the machine is not told where that gives out its identities, and gets to no such
+// place that it knows itself.
+func TestAzureWithoutAmbientCredentials(t *testing.T) {
+	azure.start(t)
+	machine := startIdentities(t)
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "outsider", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{
+			"AZURE_AUTH_METHOD": "msi", "AZURE_CLIENT_ID": "client", "AZURE_AUTH_MSI_TIMEOUT": "1", "AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group",
+		},
+		Reach: reach.Policy{Unrestricted: true},
+	}
+	err := provider.Present(t.Context(), record())
+	if failure, ok := errors.AsType[*external.Error](err); !ok || failure.Kind != wire.Refused || !strings.Contains(failure.Text, "where a cloud gives out credentials") {
+		t.Errorf("%v", err)
+	}
+	if asked := machine.all(); len(asked) > 0 {
+		t.Errorf("the machine was asked %v", asked)
 	}
 }
