@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -67,6 +68,8 @@ func (emptyCache) Get(_ context.Context, name client.ObjectKey, _ client.Object,
 }
 
 func (emptyCache) Update(context.Context, client.Object, ...client.UpdateOption) error { return nil }
+
+func (emptyCache) Delete(context.Context, client.Object, ...client.DeleteOption) error { return nil }
 
 // slowOrder is an Order of a ClusterIssuer for names whose records a slow server writes.
 func slowOrder(t *testing.T, names int, server *slowServer) (*OrderReconciler, *orderPass, []string) {
@@ -140,5 +143,19 @@ func TestARecordBehindOthersIsTakenAway(t *testing.T) {
 	}
 	if got := server.times("/cleanup", 8); got != 1 {
 		t.Errorf("the last record was taken away %d times", got)
+	}
+}
+
+// Of what was kept for one clean-up, nothing is remembered after it: its name never comes again, and nobody reads it.
+func TestKeptCredentialsAreForgotten(t *testing.T) {
+	r, pass, _ := slowOrder(t, 1, &slowServer{})
+	kept := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: pass.order.Namespace, Name: credentialsName(pass.order), UID: "kept", ResourceVersion: "7", Finalizers: []string{r.Names.OrderFinalizer},
+	}}
+	if err := r.dropCredentials(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	if _, remembered := r.Client.Writes.Since(kept, client.ObjectKeyFromObject(kept)); remembered {
+		t.Error("a write of the Secret is remembered for good")
 	}
 }

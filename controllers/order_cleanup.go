@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -102,7 +103,12 @@ func (r *OrderReconciler) dropCredentials(ctx context.Context, kept *corev1.Secr
 	if err := r.Client.Update(ctx, freed); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	return r.Client.Delete(ctx, freed)
+	if err := r.Client.Delete(ctx, freed); err != nil {
+		return err
+	}
+	// Nobody reads it again, which is what would end the memory of our last write.
+	r.Client.Writes.Forget(freed, client.ObjectKeyFromObject(freed))
+	return nil
 }
 
 // cleanUp takes every answer away, by exact name and value, and then the finalizer.
