@@ -20,13 +20,19 @@ import (
 // special makes providers, in the environment of a request, that the library makes otherwise.
 var special = map[string]func() (challenge.Provider, error){"azuredns": newAzure}
 
+// azureResourceID is a setting that the library does not have.
+const azureResourceID = "AZURE_IDENTITY_RESOURCE_ID"
+
 // newAzure makes the provider azuredns. Asked for a managed identity, the library takes the only one that the machine
 // has, whatever client ID it is given. Here one is picked by its client or resource ID; and where the pod has a
 // workload identity, which is how a pod has a managed one that is not the machine's, that is taken.
 func newAzure() (challenge.Provider, error) {
-	client, resource := os.Getenv(azuredns.EnvClientID), os.Getenv("AZURE_IDENTITY_RESOURCE_ID")
+	client, resource := os.Getenv(azuredns.EnvClientID), os.Getenv(azureResourceID)
+	asked := strings.EqualFold(os.Getenv(azuredns.EnvAuthMethod), "msi")
 	switch {
-	case !strings.EqualFold(os.Getenv(azuredns.EnvAuthMethod), "msi"):
+	case !asked && resource != "":
+		return nil, fmt.Errorf("azuredns: %s names a managed identity: set %s to msi, or remove it", azureResourceID, azuredns.EnvAuthMethod)
+	case !asked:
 	case resource != "":
 		return azureAs(azidentity.ResourceID(resource))
 	case os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "":

@@ -215,3 +215,21 @@ func TestAzureWithoutAmbientCredentials(t *testing.T) {
 		t.Errorf("the machine was asked %v", asked)
 	}
 }
+
+// An identity that is named is not passed over for another that the SDK finds by itself.
+func TestAzureIdentityWithoutItsMethod(t *testing.T) {
+	azure.start(t)
+	machine := startIdentities(t)
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "no method", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i", "AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group"},
+		Ambient:   true, Reach: reach.Policy{Unrestricted: true},
+	}
+	const want = "azuredns: AZURE_IDENTITY_RESOURCE_ID names a managed identity: set AZURE_AUTH_METHOD to msi, or remove it"
+	if err := provider.Present(t.Context(), record()); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if asked := machine.all(); len(asked) > 0 {
+		t.Errorf("the machine was asked %v", asked)
+	}
+}
