@@ -14,6 +14,7 @@ import (
 	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/condition"
 	"github.com/certwright/certwright/internal/orderflow"
+	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/solver"
 )
 
@@ -47,10 +48,18 @@ func (r *OrderReconciler) secretNamespace(pass *orderPass) string {
 	return pass.order.Namespace
 }
 
+// longestCalls is after how long a pass asks no further provider to write a record: an order may have a hundred names,
+// and the worker that waits for a slow provider is one that other orders do not have. The next pass goes on.
+const longestCalls = 30 * time.Second
+
 // present puts answers in place. Where an answer outside of the cluster has to be taken away again, the
 // finalizer comes first, and then what the clean-up will need.
 func (r *OrderReconciler) present(ctx context.Context, pass *orderPass, urls []string) error {
+	over := r.Client.Now().Add(longestCalls)
 	for _, authorization := range pass.challenges(urls) {
+		if r.Client.Now().After(over) {
+			return outcome.Moment(r.Client.Now(), "OrderPending", "presenting the answers that the last pass had no time for")
+		}
 		if authorization.Challenge.Type.IsWritten() {
 			if err := r.prepareCleanUp(ctx, pass); err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
@@ -102,7 +103,12 @@ func (r *OrderReconciler) dropCredentials(ctx context.Context, kept *corev1.Secr
 	if err := r.Client.Update(ctx, freed); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	return r.Client.Delete(ctx, freed)
+	if err := r.Client.Delete(ctx, freed); err != nil {
+		return err
+	}
+	// Nobody reads it again, which is what would end the memory of our last write.
+	r.Client.Writes.Forget(freed, client.ObjectKeyFromObject(freed))
+	return nil
 }
 
 // withdraw takes answers away that the CA needs no more, where their provider has room for one. One that is not known
@@ -113,7 +119,7 @@ func (r *OrderReconciler) withdraw(ctx context.Context, pass *orderPass, urls []
 		if err != nil && worthAnotherTry(err) && pass.progress.Presented[authorization.URL] {
 			return fmt.Errorf("the answer for %q is still there, and the next has no room beside it: %w", authorization.Identifier, err)
 		}
-		pass.progress.Withdrawn[authorization.URL] = err == nil
+		pass.progress.Withdrawn[authorization.URL], pass.progress.Cleaned[authorization.URL] = true, err == nil
 	}
 	pass.progress.Moved()
 	return nil
@@ -129,20 +135,7 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 	if err != nil {
 		return err
 	}
-	var failures []error
-	for i := range pass.order.Status.Authorizations {
-		authorization := &pass.order.Status.Authorizations[i]
-		if authorization.Challenge == nil || pass.progress.Withdrawn[authorization.URL] {
-			continue
-		}
-		challenge := r.challenge(pass, authorization)
-		if kept != nil {
-			challenge.Kept = kept.Data
-		}
-		if err := r.Solvers.CleanUp(ctx, challenge); err != nil {
-			failures = append(failures, fmt.Errorf("the answer for %q is still there: %w", authorization.Identifier, err))
-		}
-	}
+	failures := r.takeAway(ctx, pass, kept)
 	if err := errors.Join(failures...); err != nil {
 		if slices.ContainsFunc(failures, worthAnotherTry) && now.Before(pass.progress.CleaningSince.Add(cleanUpDeadline)) {
 			pass.progress.Polled(time.Time{}, now)
@@ -154,6 +147,44 @@ func (r *OrderReconciler) cleanUp(ctx context.Context, pass *orderPass) error {
 		return err
 	}
 	return r.setFinalizer(ctx, pass, false)
+}
+
+// errNoTurn is an answer that a pass does not come to.
+var errNoTurn = errors.New("others are taken away before it")
+
+// takeAway takes answers away, those first that the last pass did not come to, and says why each is left that is.
+func (r *OrderReconciler) takeAway(ctx context.Context, pass *orderPass, kept *corev1.Secret) []error {
+	all, progress, over := pass.order.Status.Authorizations, pass.progress, r.Client.Now().Add(longestCalls)
+	failures := make([]error, len(all))
+	for n, first := 0, progress.CleaningFrom; n < len(all); n++ {
+		i := (first + n) % len(all)
+		if all[i].Challenge == nil || progress.Cleaned[all[i].URL] {
+			continue
+		}
+		err := errNoTurn
+		if !r.Client.Now().After(over) {
+			err = r.takeOneAway(ctx, pass, &all[i], kept)
+			progress.CleaningFrom = i + 1
+		}
+		if err != nil {
+			failures[i] = fmt.Errorf("the answer for %q is still there: %w", all[i].Identifier, err)
+		}
+	}
+	return slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+}
+
+func (r *OrderReconciler) takeOneAway(ctx context.Context, pass *orderPass, authorization *acmev1.Authorization, kept *corev1.Secret) error {
+	challenge := r.challenge(pass, authorization)
+	if kept != nil {
+		challenge.Kept = kept.Data
+	}
+	if err := r.Solvers.CleanUp(ctx, challenge); err != nil {
+		return err
+	}
+	pass.progress.Cleaned[authorization.URL] = true
+	// What is left may go as well: it is not waited for as after a failure.
+	pass.progress.Moved()
+	return nil
 }
 
 // tellLeftOver tells on the Order, which may go next, and on its Certificate, which is what people look at.

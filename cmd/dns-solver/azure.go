@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -36,6 +37,9 @@ type azureAPI struct {
 	zones  azureZones
 	config *azuredns.Config
 }
+
+// azureResourceID is a setting that the library does not have.
+const azureResourceID = "AZURE_IDENTITY_RESOURCE_ID"
 
 // azureClouds are Azure's clouds by the names that the library gives them.
 var azureClouds = map[string]cloud.Configuration{
@@ -71,9 +75,11 @@ func newAzure() (challenge.Provider, error) {
 // given. Here one is picked by its client or resource ID; and where the pod has a workload identity, which is how a pod
 // has a managed one that is not the machine's, that is taken.
 func azureCredential(options azcore.ClientOptions) (azcore.TokenCredential, error) {
-	resource, hasWorkload := os.Getenv("AZURE_IDENTITY_RESOURCE_ID"), os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != ""
+	resource, hasWorkload := os.Getenv(azureResourceID), os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != ""
 	method := strings.ToLower(os.Getenv(azuredns.EnvAuthMethod))
 	switch {
+	case method != "msi" && resource != "":
+		return nil, fmt.Errorf("%s names a managed identity: set %s to msi, or remove it", azureResourceID, azuredns.EnvAuthMethod)
 	case method == "env":
 		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: options})
 	case method == "wli", method == "msi" && resource == "" && hasWorkload:
@@ -105,14 +111,23 @@ func azureIdentity(options azcore.ClientOptions, resource string) (azcore.TokenC
 // hurriedCredential gives up on a machine that has no managed identities, which does not answer.
 type hurriedCredential struct {
 	azcore.TokenCredential
+	// patience is for ever if it is zero, as it is to the library.
 	patience time.Duration
 }
 
 // GetToken implements azcore.TokenCredential.
 func (h hurriedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if h.patience == 0 {
+		return h.TokenCredential.GetToken(ctx, options)
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.patience)
 	defer cancel()
-	return h.TokenCredential.GetToken(ctx, options)
+	token, err := h.TokenCredential.GetToken(ctx, options)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return token, fmt.Errorf("the machine gave out no token of its managed identity within %s: give it that identity, or more time by %s",
+			h.patience, azuredns.EnvAuthMSITimeout)
+	}
+	return token, err
 }
 
 // azureSet is a set of TXT values. Of its properties, only the values are looked at and all are written back.

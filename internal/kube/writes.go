@@ -44,11 +44,16 @@ func keyOf(obj client.Object) objectKey {
 	return objectKey{kind: fmt.Sprintf("%T", obj), name: client.ObjectKeyFromObject(obj)}
 }
 
-// Record remembers what the API server answered to a write of obj, now.
+// Record remembers what the API server answered to a write of obj, now. An answer that comes after that to a newer write,
+// by another reconciler that the watch was faster for, changes nothing.
 func (w *Writes) Record(obj client.Object, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending[keyOf(obj)] = written{version: obj.GetResourceVersion(), at: now}
+	key := keyOf(obj)
+	if last, ok := w.pending[key]; ok && !last.isShownBy(obj) {
+		return
+	}
+	w.pending[key] = written{version: obj.GetResourceVersion(), at: now}
 }
 
 // Fresh says whether obj, as the cache gave it, is at least as new as our last write of it.

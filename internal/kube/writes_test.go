@@ -44,3 +44,17 @@ func TestWritesNoticeAStaleView(t *testing.T) {
 		t.Error("a forgotten write still counts")
 	}
 }
+
+// The answer to a creation may come after another reconciler has seen the object and written to it: what that wrote
+// last is what it has to be shown.
+func TestAWriteThatIsAnsweredLateHidesNoNewerOne(t *testing.T) {
+	writes := kube.NewWrites()
+	writes.Record(view("11"), time.Now())
+	writes.Record(view("10"), time.Now())
+	if writes.Fresh(view("10")) {
+		t.Error("a view from before our last write is called fresh")
+	}
+	if !writes.Fresh(view("11")) {
+		t.Error("our last write is called stale")
+	}
+}

@@ -176,7 +176,7 @@ func (o *Options) groups() []group {
 	acme.flags.BoolVar(&o.DNS01NameserversOnly, "dns01-recursive-nameservers-only", o.DNS01NameserversOnly, "ask only those resolvers, never a zone's own servers")
 	acme.flags.StringVar(&o.DNSSolver, "dns-solver", o.DNSSolver, "path of the program dns-solver, which runs most DNS providers; it is started beside the operator (default: none, and those providers are refused)")
 	acme.flags.StringVar(&o.DNSSolverSocket, "dns-solver-socket", o.DNSSolverSocket, "unix socket at which a dns-solver answers that runs already, instead of --dns-solver")
-	acme.flags.BoolVar(&o.AmbientIssuers, "issuer-ambient-credentials", o.AmbientIssuers, "let the DNS providers of Issuers sign in as the operator's pod or machine, where they are given no credentials: whoever may create an Issuer then writes records with that identity")
+	acme.flags.BoolVar(&o.AmbientIssuers, "issuer-ambient-credentials", o.AmbientIssuers, "let the DNS providers of Issuers sign in as the operator's pod or machine, where they are given no credentials: whoever may create an Issuer then writes records with that identity, or in Azure with any that the pod or the machine has")
 	acme.flags.BoolVar(&o.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", o.AmbientClusterIssuers, "let the DNS providers of ClusterIssuers do so")
 	acme.flags.StringVar(&o.HTTP01SolverAddress, "http01-solver-bind-address", o.HTTP01SolverAddress, "address that answers HTTP-01 challenges; 0 for none")
 	acme.flags.StringVar(&o.HTTP01SolverService, "http01-solver-service", o.HTTP01SolverService, "Service in the operator's own namespace whose endpoints are the replicas that answer; without it only this process does")

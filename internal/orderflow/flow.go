@@ -78,7 +78,7 @@ type Progress struct {
 	Authorizations map[string]*acme.Authorization
 	// Presented, Checked and Accepted hold the URLs of the authorizations that are that far.
 	Presented, Checked, Accepted map[string]bool
-	// Withdrawn holds those whose answers were to be taken away again, and whether they were.
+	// Withdrawn holds those whose answers were to be taken away to make room for others.
 	Withdrawn map[string]bool
 	// PresentedAt is when the last answer was put in place.
 	PresentedAt time.Time
@@ -99,6 +99,10 @@ type Progress struct {
 	Abandoned bool
 	// CleaningSince is when the first attempt to clean up was made.
 	CleaningSince time.Time
+	// Cleaned holds the URLs of the authorizations whose answers have been taken away. CleaningFrom is where in the list of
+	// them the next attempt begins.
+	Cleaned      map[string]bool
+	CleaningFrom int
 }
 
 // NewProgress is the progress of an order that nothing is known of.
@@ -107,7 +111,7 @@ func NewProgress(uid types.UID) *Progress {
 		seed:           uid,
 		Authorizations: map[string]*acme.Authorization{},
 		Presented:      map[string]bool{}, Checked: map[string]bool{}, Accepted: map[string]bool{}, Withdrawn: map[string]bool{},
-		Unseen: map[string]string{},
+		Unseen: map[string]string{}, Cleaned: map[string]bool{},
 	}
 }
 
@@ -421,8 +425,7 @@ func (s Snapshot) inTheWay(coming []string) []string {
 	var urls []string
 	for i := range s.Order.Status.Authorizations {
 		url := s.Order.Status.Authorizations[i].URL
-		_, tried := s.Progress.Withdrawn[url]
-		if s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !tried &&
+		if s.Progress.Authorizations[url].Status == acme.AuthorizationValid && !s.Progress.Withdrawn[url] &&
 			slices.ContainsFunc(coming, func(other string) bool { return s.share(url, other) }) {
 			urls = append(urls, url)
 		}

@@ -91,11 +91,6 @@ func TestNextStep(t *testing.T) {
 			s.Progress.Withdrawn[first] = true
 			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
 		}, orderflow.Present, []string{second}},
-		"the first of them valid, its answer not to be taken away": {func(s *orderflow.Snapshot) {
-			alone(s)
-			s.Progress.Withdrawn[first] = false
-			s.Progress.Authorizations[first].Status = acme.AuthorizationValid
-		}, orderflow.Present, []string{second}},
 		"the first of them valid, the second accepted": {func(s *orderflow.Snapshot) {
 			alone(s)
 			s.Progress.Presented[first] = true

@@ -104,6 +104,15 @@ var _ = Describe("what is installed", func() {
 	})
 })
 
+var _ = It("a namespace that YAML takes for a number is one all the same", func() {
+	for _, object := range rendered(`--set-json=namespaces=["1000"]`, "--set=restartOnRenewal.enabled=true", `--set-json=dnsSolver.serviceAccountTokens={"1000":["dns"]}`) {
+		if namespace, given, err := unstructured.NestedFieldNoCopy(object.Object, "metadata", "namespace"); given {
+			Expect(err).NotTo(HaveOccurred())
+			Expect(namespace).To(BeAssignableToTypeOf(""), object.GetKind()+" "+object.GetName())
+		}
+	}
+})
+
 var _ = DescribeTable("values that cannot work are refused", func(flag, message string) {
 	_, problems, err := template(flag)
 	Expect(err).To(HaveOccurred())

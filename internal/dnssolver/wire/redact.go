@@ -20,8 +20,9 @@ const maxCleaned = 64 << 10
 var addresses = regexp.MustCompile(`( on)? ?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
 
 // Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
-// of printable characters, at most MaxError bytes.
-func Clean(text string, secrets []string) string {
+// of printable characters, at most MaxError bytes. Parts are secrets too, as many as somebody likes: none of them stands
+// in a text together with another.
+func Clean(text string, secrets []string, parts ...string) string {
 	if text == "" {
 		return ""
 	}
@@ -30,7 +31,7 @@ func Clean(text string, secrets []string) string {
 		return "an error came that is too long to be shown"
 	}
 	var pairs []string
-	for _, form := range forms(text, secrets) {
+	for _, form := range forms(text, secrets, parts) {
 		pairs = append(pairs, form, mask)
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
@@ -51,7 +52,7 @@ func Clean(text string, secrets []string) string {
 // forms are the ways in which secrets stand in a text, the longest first, so that none is left in part because
 // another begins like it. How long secrets are and how many is a tenant's choice: what cannot be in the text is not
 // even made, and what is not in it is dropped at once.
-func forms(text string, secrets []string) []string {
+func forms(text string, secrets, parts []string) []string {
 	var found []string
 	look := func(forms ...string) {
 		for _, form := range forms {
@@ -62,12 +63,14 @@ func forms(text string, secrets []string) []string {
 	}
 	// An error mostly holds a secret without the line break that its Secret has at the end.
 	for _, secret := range withTrimmed(secrets, len(text)) {
-		look(secret, url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
-		look(encoded(secret)...)
+		look(alone(secret)...)
 		for _, other := range withTrimmed(secrets, min(len(text), maxHeader)-len(secret)-len(":")) {
 			// HTTP basic authentication (RFC 7617 section 2).
 			look(encoded(secret + ":" + other)...)
 		}
+	}
+	for _, part := range withTrimmed(parts, len(text)) {
+		look(alone(part)...)
 	}
 	for _, secret := range secrets {
 		// A provider may have the lines of a key one by one.
@@ -104,6 +107,11 @@ const maxHeader = 8 << 10
 const minPart = 8
 
 func isBreak(c rune) bool { return c == '\n' || c == '\r' }
+
+// alone are the ways in which one secret is written by itself.
+func alone(secret string) []string {
+	return append(encoded(secret), secret, url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
+}
 
 func encoded(text string) []string {
 	return []string{base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text))}

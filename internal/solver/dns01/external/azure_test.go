@@ -2,6 +2,7 @@ package external_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01/external"
 	"github.com/certwright/certwright/internal/testkit/acmetest"
@@ -129,16 +131,22 @@ func (i *identities) all() []url.Values {
 func startIdentities(t *testing.T) *identities {
 	t.Helper()
 	of := &identities{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	startMachine(t, func(w http.ResponseWriter, request *http.Request) {
 		of.mu.Lock()
 		defer of.mu.Unlock()
 		of.asked = append(of.asked, request.URL.Query())
 		encode(w, object{"access_token": "azure-token-1234", "token_type": "Bearer", "expires_on": "4102444800", "resource": "https://management.azure.com"})
-	}))
+	})
+	return of
+}
+
+// startMachine has a machine's identities given out by a handler.
+func startMachine(t *testing.T, handler http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	t.Setenv("IDENTITY_ENDPOINT", server.URL)
 	t.Setenv("IDENTITY_HEADER", "header")
-	return of
 }
 
 // A ClusterIssuer says which of the machine's identities it means; and a pod's own one comes first.
@@ -160,6 +168,8 @@ func TestAzureIdentities(t *testing.T) {
 	}{
 		"by its resource ID": {map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i"}, "", "mi_res_id", "/subscriptions/s/identities/i"},
 		"by its client ID":   {map[string]string{"AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
+		"in capitals":        {map[string]string{"AZURE_AUTH_METHOD": "MSI", "AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
+		"in no hurry":        {map[string]string{"AZURE_AUTH_MSI_TIMEOUT": "0", "AZURE_CLIENT_ID": "client"}, "", "client_id", "client"},
 		"the only one":       {nil, "", "resource", "https://management.core.windows.net/"},
 		"a workload's": {
 			map[string]string{"AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": azureTenant}, workload, "", "",
@@ -201,5 +211,62 @@ func TestAzureIdentities(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A machine that has no identities does not answer: nobody waits for it as long as a call may take, and what is written
+// says what to do.
+func TestAzureMachineWithoutIdentities(t *testing.T) {
+	azure.start(t)
+	startMachine(t, func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() })
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "nobody", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{
+			"AZURE_AUTH_METHOD": "msi", "AZURE_CLIENT_ID": "client", "AZURE_AUTH_MSI_TIMEOUT": "1", "AZURE_ZONE_NAME": "example.test",
+		},
+		Public: []string{"AZURE_AUTH_MSI_TIMEOUT"}, Ambient: true, Reach: reach.Policy{Unrestricted: true},
+	}
+	const want = "the machine gave out no token of its managed identity within 1s: give it that identity, or more time by AZURE_AUTH_MSI_TIMEOUT"
+	if err := provider.Present(t.Context(), record()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// A provider that may not sign in as the machine is not told where that gives out its identities, and gets to no such
+// place that it knows itself.
+func TestAzureWithoutAmbientCredentials(t *testing.T) {
+	azure.start(t)
+	machine := startIdentities(t)
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "outsider", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{
+			"AZURE_AUTH_METHOD": "msi", "AZURE_CLIENT_ID": "client", "AZURE_AUTH_MSI_TIMEOUT": "1", "AZURE_ZONE_NAME": "example.test",
+		},
+		Reach: reach.Policy{Unrestricted: true},
+	}
+	err := provider.Present(t.Context(), record())
+	if failure, ok := errors.AsType[*external.Error](err); !ok || failure.Kind != wire.Refused || !strings.Contains(failure.Text, "where a cloud gives out credentials") {
+		t.Errorf("%v", err)
+	}
+	if asked := machine.all(); len(asked) > 0 {
+		t.Errorf("the machine was asked %v", asked)
+	}
+}
+
+// An identity that is named is not passed over for another that the SDK finds by itself.
+func TestAzureIdentityWithoutItsMethod(t *testing.T) {
+	azure.start(t)
+	machine := startIdentities(t)
+	provider := external.Provider{
+		Client: dnssolvertest.Start(t), Name: "azuredns", Scope: "no method", Domain: "www.example.test", KeyAuthorization: keyAuthorization,
+		Variables: map[string]string{"AZURE_IDENTITY_RESOURCE_ID": "/subscriptions/s/identities/i", "AZURE_SUBSCRIPTION_ID": "subscription", "AZURE_RESOURCE_GROUP": "group"},
+		Ambient:   true, Reach: reach.Policy{Unrestricted: true},
+	}
+	const want = "azuredns: signing in: AZURE_IDENTITY_RESOURCE_ID names a managed identity: set AZURE_AUTH_METHOD to msi, or remove it"
+	if err := provider.Present(t.Context(), record()); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if asked := machine.all(); len(asked) > 0 {
+		t.Errorf("the machine was asked %v", asked)
 	}
 }

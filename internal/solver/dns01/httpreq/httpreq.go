@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/reach"
 	"github.com/certwright/certwright/internal/solver/dns01"
 	"github.com/certwright/certwright/internal/solver/internal/guarded"
@@ -58,8 +60,9 @@ type Provider struct {
 	raw                bool
 	username, password string
 	domain, keyAuth    string
-	secrets            []string
-	client             *http.Client
+	// secrets and parts must not be shown: values of settings, and what the endpoint is made of.
+	secrets, parts []string
+	client         *http.Client
 }
 
 var _ dns01.Provider = (*Provider)(nil)
@@ -85,13 +88,23 @@ func New(config Config) (*Provider, error) {
 	if (username == "") != (password == "") {
 		return nil, fmt.Errorf("%s and %s go together: add the other, or remove both", envUsername, envPassword)
 	}
-	return &Provider{
+	provider := &Provider{
 		endpoint: endpoint, raw: raw, username: username, password: password, domain: config.Domain, keyAuth: config.KeyAuthorization,
-		secrets: secrets(config, endpoint), client: guarded.Client(config.Reach, timeout),
-	}, nil
+		secrets: wire.Request{Variables: config.Variables, Public: config.Public}.Secrets(), client: guarded.Client(config.Reach, timeout),
+	}
+	if !slices.Contains(config.Public, envEndpoint) {
+		provider.parts = partsOf(endpoint)
+	}
+	return provider, nil
 }
 
+// maxEndpoint bounds the URL, in bytes: each of its parts is looked for in what its server answers.
+const maxEndpoint = 2 << 10
+
 func parseEndpoint(text string) (*url.URL, error) {
+	if len(text) > maxEndpoint {
+		return nil, fmt.Errorf("%s is longer than %d bytes: write a shorter URL", envEndpoint, maxEndpoint)
+	}
 	endpoint, err := url.Parse(text)
 	switch {
 	case err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Hostname() == "":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -136,6 +137,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		account   bool
 		want      string // empty if they can
 	}{
+		"a URL without an end":    {with("https://example.com/"+strings.Repeat("s3cr3t/", 300), nil), false, "HTTPREQ_ENDPOINT is longer than 2048 bytes: write a shorter URL"},
 		"no URL":                  {with("s3cr3t.example.com", nil), false, url},
 		"one that is broken":      {with("https://s3cr3t.example.com/%zz", nil), false, url},
 		"no host":                 {with("https:///s3cr3t", nil), false, url},
@@ -176,7 +178,8 @@ func TestRefusals(t *testing.T) {
 		"JSON":             {http.StatusConflict, "application/json", `{"error": "no such zone"}`, `the httpreq server answers with status 409: {"error": "no such zone"}`},
 		"nothing":          {http.StatusServiceUnavailable, "", "", "the httpreq server answers with status 503"},
 		"credentials":      {http.StatusForbidden, "text/plain", "not " + username + " with " + password + ", Basic " + basic, "the httpreq server answers with status 403, check HTTPREQ_USERNAME and HTTPREQ_PASSWORD: not *** with ***, Basic ***="},
-		"a URL":            {http.StatusNotFound, "text/plain", "no " + path + "/present?key=k3y", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no ***/present?***"},
+		"a URL":            {http.StatusNotFound, "text/plain", "no " + path + "/present?key=k3y&unn4med-key", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no ***/present?***"},
+		"parts of a URL":   {http.StatusNotFound, "text/plain", "no hook t0ken-in-the-path, no unn4med-key", "the httpreq server answers with status 404, check that it takes POST /present and POST /cleanup below HTTPREQ_ENDPOINT: no hook ***, no ***"},
 		"an address":       {http.StatusBadGateway, "text/plain", "dial tcp 10.1.2.3:53: i/o timeout", "the httpreq server answers with status 502: dial tcp: i/o timeout"},
 		"a page":           {http.StatusBadGateway, "text/html", "<html>internal page</html>", "the httpreq server answers with status 502"},
 		"a broken type":    {http.StatusBadGateway, "text/plain/internal", "internal page", "the httpreq server answers with status 502"},
@@ -189,12 +192,29 @@ func TestRefusals(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			})
-			httpreq := provider(t, anywhere, with(url+path+"?key=k3y", settings{"HTTPREQ_USERNAME": username, "HTTPREQ_PASSWORD": password}))
+			httpreq := provider(t, anywhere, with(url+path+"?key=k3y&unn4med-key", settings{"HTTPREQ_USERNAME": username, "HTTPREQ_PASSWORD": password}))
 			err := httpreq.Present(t.Context(), record())
 			if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// What a URL is made of is looked for in an answer part by part, and no part together with each other: a tenant who writes
+// one of many parts would have the operator busy with it.
+func TestManyPartsOfAURL(t *testing.T) {
+	var query strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&query, "k=%03d&", i)
+	}
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, strings.Repeat("no ", 1<<10), http.StatusBadRequest)
+	})
+	httpreq := provider(t, anywhere, with(url+"/?"+query.String(), nil))
+	allocations := testing.AllocsPerRun(1, func() { _ = httpreq.Present(t.Context(), record()) })
+	if allocations > 20_000 {
+		t.Errorf("%.0f allocations", allocations)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/certwright/certwright/internal/dnssolver/wire"
 	"github.com/certwright/certwright/internal/solver/internal/guarded"
@@ -49,22 +50,24 @@ func (p *Provider) quote(response *http.Response) string {
 	if err != nil || len(answer) > guarded.MaxAnswer {
 		return ""
 	}
-	return wire.Clean(string(answer), p.secrets)
+	return wire.Clean(string(answer), p.secrets, p.parts...)
 }
 
-// secrets are the values that must not be shown. A server may repeat any part of a URL that it was asked at.
-func secrets(config Config, endpoint *url.URL) []string {
-	secrets := wire.Request{Variables: config.Variables, Public: config.Public}.Secrets()
-	if slices.Contains(config.Public, envEndpoint) {
-		return secrets
+// partsOf are what a server may repeat, each by itself, of a URL that must not be shown.
+func partsOf(endpoint *url.URL) []string {
+	parts := strings.Split(endpoint.Path, "/")
+	var whole []string
+	for key, values := range endpoint.Query() {
+		parts, whole = append(parts, key), append(whole, values...)
 	}
 	for _, part := range []string{endpoint.Path, endpoint.EscapedPath(), endpoint.RawQuery} {
-		if part != "" && part != "/" {
-			secrets = append(secrets, part)
+		if part != "/" {
+			whole = append(whole, part)
 		}
 	}
-	for _, values := range endpoint.Query() {
-		secrets = append(secrets, values...)
-	}
-	return secrets
+	return append(whole, slices.DeleteFunc(parts, func(part string) bool { return len(part) < minPart })...)
 }
+
+// minPart is how long a part of a URL is at least, in bytes, that may be a credential by itself: shorter ones are
+// ordinary words.
+const minPart = 8
