@@ -75,7 +75,8 @@ func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 	r.expectOwners(ctx)
 	options := optionsOf(r.objects)
 	options.OwnNamespace, options.ClusterResourceNamespace = r.namespace, r.namespace
-	options.MetricsAddress, options.HealthAddress, options.HTTP01SolverAddress, options.CRLAddress = "0", "0", "127.0.0.1:0", "127.0.0.1:0"
+	options.MetricsAddress, options.HealthAddress, options.CRLAddress = "0", "0", "127.0.0.1:0"
+	options.HTTP01SolverAddress, options.TLSALPN01SolverAddress = "127.0.0.1:0", "127.0.0.1:0"
 	options.SharedProcess = true
 	for _, f := range change {
 		f(&options)
@@ -90,7 +91,9 @@ func (r *release) run(ctx context.Context, change ...func(*operator.Options)) {
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() {
 		cancel()
-		Eventually(ended).Should(Receive(BeNil()), "the operator did not stop")
+		var err error
+		Eventually(ended).Should(Receive(&err), "the operator did not stop")
+		Expect(err).NotTo(HaveOccurred())
 		Expect(refused.all()).To(BeEmpty(), "calls that the chart gives no right to")
 	})
 }
@@ -253,8 +256,8 @@ var _ = Describe("the operator with the chart's arguments and rights", func() {
 				if round == 0 {
 					Expect(c.Create(ctx, issuer)).To(Succeed())
 				} else {
-					issuer.SetAnnotations(map[string]string{"look": "again"})
-					Expect(c.Update(ctx, issuer)).To(Succeed())
+					look := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"look":"again"}}}`))
+					Expect(c.Patch(ctx, issuer, look)).To(Succeed())
 				}
 				Eventually(func(g Gomega) {
 					g.Expect(c.Get(ctx, client.ObjectKeyFromObject(issuer), issuer)).To(Succeed())
