@@ -7,15 +7,21 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tool=${1:?usage: hack/tools/build.sh TOOL; the tools are the ones hack/tools/go.mod names}
 
+cache=${CERTWRIGHT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/certwright}
+version=$(sha256sum "$here/go.sum" | cut -c1-16)
+out=$cache/tools/$version-$(go env GOOS)-$(go env GOARCH)
+# Asking go what is pinned takes longer than most tools run.
+if [ -x "$out/$tool" ]; then
+  echo "$out/$tool"
+  exit
+fi
+
 package=$(cd "$here" && go list -mod=readonly tool | grep -E "/$tool(/v[0-9]+)?$" || true)
 if [ -z "$package" ]; then
   echo "hack/tools/build.sh: hack/tools/go.mod pins no tool called $tool" >&2
   exit 1
 fi
 
-cache=${CERTWRIGHT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/certwright}
-version=$(sha256sum "$here/go.sum" | cut -c1-16)
-out=$cache/tools/$version-$(go env GOOS)-$(go env GOARCH)
 mkdir -p "$out"
 exec 9>"$out/.lock-$tool"
 flock 9
