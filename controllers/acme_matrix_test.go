@@ -155,7 +155,7 @@ var _ = Describe("an order at an ACME CA", func() {
 		world.advance(ctx, time.Hour)
 		// The issuer may have another account by the time that the order asks: the CA does not know the order of that one.
 		expectCondition(ctx, s, crt, v1.ConditionIssuing, And(beFalse(v1.ReasonFailed), HaveField("Message", Or(
-			ContainSubstring("accountDoesNotExist"), ContainSubstring("404 Not Found"),
+			ContainSubstring("accountDoesNotExist"), ContainSubstring("has forgotten the order"),
 		))))
 		edit(ctx, s, made, func() { made.Spec.ACME.Solvers = []v1.ACMESolver{byHTTP()} })
 		world.advance(ctx, 2*time.Minute)

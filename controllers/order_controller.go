@@ -282,6 +282,9 @@ func (r *OrderReconciler) postpone(ctx context.Context, pass *orderPass, err err
 		if concernsIssuer(pass.order, err) {
 			r.Accounts.Suspect(pass.issuer)
 		}
+		if pass.order.Status.URL != "" {
+			failure = orderflow.AboutOrder(failure)
+		}
 	case v1.ReasonAddressNotAllowed:
 		// The issuer was ready under another rule, or its name led elsewhere: it looks again, and says so.
 		r.Accounts.Suspect(pass.issuer)

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"hash/fnv"
+	"net/http"
 	"strings"
 	"time"
 
@@ -163,6 +164,18 @@ func (p *Progress) Classify(err error, now time.Time) *outcome.Error {
 		failure.At = failure.At.Add(p.jitter(failure.At.Sub(now)))
 	}
 	return failure
+}
+
+// AboutOrder is a failure of a call about an order that was made. Where the CA says no more than that it has no such
+// thing, the failure says what that is.
+func AboutOrder(failure *outcome.Error) *outcome.Error {
+	problem, ok := acme.AsProblem(failure.Err)
+	if !ok || problem.Status != http.StatusNotFound || failure.Kind != outcome.Terminal {
+		return failure
+	}
+	told := *failure
+	told.Message = "the CA has forgotten the order, or has it under another account than the issuer's: " + failure.Message
+	return &told
 }
 
 // jitter is up to a tenth of a wait, and up to ten minutes, the same for an order from call to call.

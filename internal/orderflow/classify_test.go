@@ -3,6 +3,7 @@ package orderflow_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,23 @@ func TestClassify(t *testing.T) {
 				t.Errorf("kind %d, reason %s, at %s; want %d, %s, %s", got.Kind, got.Reason, got.At, test.kind, test.why, test.at)
 			}
 		})
+	}
+}
+
+func TestOrderThatTheCAHasForgotten(t *testing.T) {
+	gone := orderflow.Classify(fmt.Errorf("order: %w", &acme.Problem{Status: 404, Synthetic: true}), now)
+	if got := orderflow.AboutOrder(gone); !strings.HasPrefix(got.Message, "the CA has forgotten the order") ||
+		!strings.HasSuffix(got.Message, gone.Message) || got.Class != gone.Class || got.Reason != gone.Reason {
+		t.Errorf("%+v, from %+v", got, gone)
+	}
+	for name, err := range map[string]error{
+		"a refusal": problem(acme.TypeMalformed, 400, time.Time{}),
+		"a limit":   &acme.Problem{Type: acme.TypeRateLimited, Status: 404, RetryAfter: now.Add(time.Hour)},
+		"ours":      outcome.Terminalf(outcome.ClassLocal, "Because", "x"),
+	} {
+		if failure := orderflow.Classify(err, now); orderflow.AboutOrder(failure) != failure {
+			t.Errorf("%s: the CA has not forgotten the order", name)
+		}
 	}
 }
 
