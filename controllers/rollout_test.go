@@ -166,7 +166,7 @@ var _ = Describe("a workload that is to be restarted on renewal", func() {
 	for _, group := range groups {
 		DescribeTable("is restarted once for each renewal, under "+group, func(ctx SpecContext, kind makeWorkload, uses func(string) func(*corev1.PodSpec)) {
 			underGroup(group)
-			s.Client = newClient()
+			s.Client = directClient()
 			if group != groups[0] {
 				create(ctx, s, selfSigned(s.namespace))
 			}

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,12 +83,19 @@ func describeIssuing(from string, specs func()) bool {
 	return true
 }
 
-// newClient reads and writes past every cache.
-func newClient() client.Client {
+// clients holds one client for each API group: each new one would ask what the API server serves.
+var clients sync.Map
+
+// directClient reads and writes past every cache.
+func directClient() client.Client {
+	if c, made := clients.Load(names.Group); made {
+		return c.(client.Client)
+	}
 	scheme, err := operator.Scheme(names)
 	Expect(err).NotTo(HaveOccurred())
 	c, err := client.New(plane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+	clients.Store(names.Group, c)
 	return c
 }
 
@@ -112,7 +120,7 @@ type space struct {
 
 func newSpace(ctx context.Context) *space {
 	GinkgoHelper()
-	c := newClient()
+	c := directClient()
 	return &space{Client: c, namespace: newNamespace(ctx, c)}
 }
 
