@@ -75,10 +75,13 @@ func forms(text string, secrets, parts []string) []string {
 		look(alone(part)...)
 	}
 	for _, secret := range secrets {
-		// A provider may have the lines of a key one by one.
-		for line := range strings.FieldsFuncSeq(secret, isBreak) {
-			if len(line) >= minPart {
-				look(line)
+		// A provider may have the lines of a key one by one, and what a list of names and passwords is made of.
+		for piece := range strings.FieldsFuncSeq(secret, isBreak) {
+			_, value, _ := strings.Cut(piece, ":")
+			for _, text := range []string{strings.TrimSpace(piece), strings.TrimSpace(value)} {
+				if len(text) >= minPart {
+					look(text)
+				}
 			}
 		}
 	}
@@ -105,10 +108,10 @@ func withTrimmed(secrets []string, most int) []string {
 // servers take no longer ones.
 const maxHeader = 8 << 10
 
-// minPart is the length from which lines are looked for: a shorter one would hit ordinary words.
+// minPart is the length from which pieces are looked for: a shorter one would hit ordinary words.
 const minPart = 8
 
-func isBreak(c rune) bool { return c == '\n' || c == '\r' }
+func isBreak(c rune) bool { return c == '\n' || c == '\r' || c == ',' }
 
 // alone are the ways in which one secret is written by itself, and in base64 together with what is no secret.
 func alone(secret string) []string {

@@ -90,6 +90,16 @@ func TestMisbehaviour(t *testing.T) {
 	})
 }
 
+// A provider that quotes one of a list of credentials shows none.
+func TestListsOfCredentials(t *testing.T) {
+	provider := httpreq(dnssolvertest.Start(t), "")
+	provider.Name, provider.Variables = "hurricane", map[string]string{"HURRICANE_TOKENS": "a.test:first-s3cr3t,b.test:second:s3cr3t"}
+	err := provider.Present(t.Context(), record())
+	if err == nil || !strings.Contains(err.Error(), "incorrect pair") || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A provider reads neither the token of a service account nor what another challenge has in its environment.
 func TestReading(t *testing.T) {
 	client := dnssolvertest.Start(t)
