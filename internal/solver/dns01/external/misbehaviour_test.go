@@ -62,6 +62,7 @@ func TestMisbehaviour(t *testing.T) {
 		"endless": "gave an answer that is none",
 		"rubbish": "gave an answer that is none",
 		"crash":   "the process of provider selftest ended unexpectedly",
+		"hoard":   "the process of provider selftest ended unexpectedly, or needed more than 256 MiB of memory",
 		"panic":   "it failed unexpectedly: ",
 		"leak":    "it went wrong with",
 		"exec":    "started: false",
