@@ -132,6 +132,23 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// Roots of trust may be in several folders (SSL_CERT_DIR).
+func TestReadingRoots(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	t.Setenv("SSL_CERT_DIR", first+string(filepath.ListSeparator)+second)
+	provider := selftest(dnssolvertest.Start(t), "", "read")
+	for _, folder := range []string{first, second} {
+		path := filepath.Join(folder, "roots.pem")
+		if err := os.WriteFile(path, []byte("roots"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		provider.Variables["SELFTEST_READ"] = path
+		if err := provider.Present(t.Context(), record()); err == nil || err.Error() != "read 5 bytes, error false" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // A variable that leads to a file is refused, even where the operator let it through.
 func TestVariablesThatLeadToFiles(t *testing.T) {
 	client := dnssolvertest.Start(t)
