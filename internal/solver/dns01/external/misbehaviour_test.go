@@ -197,6 +197,37 @@ func TestKeptProcesses(t *testing.T) {
 	present()
 }
 
+// A clean-up that the vendor refuses is tried again in the process that remembers the record.
+func TestCleanUpThatFailedAtFirst(t *testing.T) {
+	cleaned, failed := make(chan string, 4), false
+	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		query := request.URL.Query()
+		if query.Get("what") != "cleanup" {
+			return
+		}
+		cleaned <- query.Get("pid")
+		if !failed {
+			failed = true
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(vendor.Close)
+	provider := selftest(dnssolvertest.Start(t), vendor.URL, "")
+	if err := provider.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	failure, ok := errors.AsType[*external.Error](provider.CleanUp(t.Context(), record()))
+	if !ok || failure.Final() || !strings.Contains(failure.Text, "503") {
+		t.Fatalf("%v", failure)
+	}
+	if err := provider.CleanUp(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	if one, other := <-cleaned, <-cleaned; one != other {
+		t.Errorf("process %s was asked, and then %s", one, other)
+	}
+}
+
 func kill(t *testing.T, process string) {
 	t.Helper()
 	pid, err := strconv.Atoi(process)
