@@ -39,6 +39,9 @@ func runChallenge() error {
 	if err != nil {
 		return err
 	}
+	if err := boundMemory(); err != nil {
+		return err
+	}
 	os.Clearenv()
 	requests := wire.NewReader(os.Stdin)
 	work := &work{}

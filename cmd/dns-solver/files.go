@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -43,7 +45,8 @@ func closeFiles(request wire.Request) error {
 	}
 	rules := int(created)
 	defer func() { _ = unix.Close(rules) }()
-	for _, path := range append(readable, request.Inherited["SSL_CERT_FILE"], request.Inherited["SSL_CERT_DIR"]) {
+	roots := append(filepath.SplitList(request.Inherited["SSL_CERT_DIR"]), request.Inherited["SSL_CERT_FILE"])
+	for _, path := range slices.Concat(readable, roots) {
 		if err := letRead(rules, path); err != nil {
 			return err
 		}

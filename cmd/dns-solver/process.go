@@ -86,7 +86,7 @@ func (p *process) ask(request wire.Request, timeout time.Duration) wire.Answer {
 		_ = p.command.Process.Kill()
 		return wire.Failf(wire.Failed, "the process of provider %s gave an answer that is none", request.Provider)
 	case err != nil:
-		return wire.Failf(wire.Failed, "the process of provider %s ended unexpectedly", request.Provider)
+		return wire.Failf(wire.Failed, "the process of provider %s ended unexpectedly, or needed more than %d MiB of memory", request.Provider, maxMemory>>20)
 	case answer.OK():
 		p.presented = request.Action == wire.Present
 	case p.guard.refused() != nil:

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,13 @@ var modes = map[string]func() error{
 	"read": func() error {
 		content, err := os.ReadFile(os.Getenv("SELFTEST_READ"))
 		return fmt.Errorf("read %d bytes, error %v", len(content), err != nil)
+	},
+	"hoard": func() error {
+		var held [][]byte
+		for range 64 {
+			held = append(held, bytes.Repeat([]byte{1}, 16<<20))
+		}
+		return fmt.Errorf("held %d blocks", len(held))
 	},
 	"exec": func() error {
 		_, err := os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{})

@@ -142,12 +142,17 @@ func TestCheckHost(t *testing.T) {
 
 // Where clouds give out credentials nobody is let without a reason of their own, whatever an administrator allows.
 func TestNoCredentials(t *testing.T) {
+	if reach.GivesCredentials(netip.Addr{}) {
+		t.Error("what is no address gives credentials")
+	}
 	everywhere := reach.Policy{Unrestricted: true, NoCredentials: true}
 	named := reach.Policy{Allowed: networks(t, "0.0.0.0/0", "::/0"), NoCredentials: true}
 	for text, want := range map[string]reach.Class{
 		"169.254.169.254": reach.ClassCredentials, "::ffff:169.254.169.254": reach.ClassCredentials, "168.63.129.16": reach.ClassCredentials,
 		"100.100.100.200": reach.ClassCredentials, "192.0.0.192": reach.ClassCredentials, "fd00:ec2::254": reach.ClassCredentials,
-		"fd20:ce::254": reach.ClassCredentials, "fe80::a9fe:a9fe%eth0": reach.ClassCredentials,
+		"fd20:ce::254": reach.ClassCredentials, "fd00:42::42": reach.ClassCredentials, "fd00:c1::a9fe:a9fe": reach.ClassCredentials, "fe80::a9fe:a9fe%eth0": reach.ClassCredentials,
+		"64:ff9b::169.254.169.254": reach.ClassCredentials, "64:ff9b:1::169.254.169.254": reach.ClassCredentials, "64:ff9b:1:a9fe:a9:fe00::": reach.ClassCredentials,
+		"2002:a9fe:a9fe::": reach.ClassCredentials, "64:ff9b::10.0.0.1": "", "64:ff9b:1::8.8.8.8": "",
 		"127.0.0.1": "", "10.0.0.1": "", "168.63.129.17": "", "100.100.100.201": "", "192.0.0.191": "", "fd00::1": "", "8.8.8.8": "",
 	} {
 		for name, policy := range map[string]reach.Policy{"unrestricted": everywhere, "every network": named} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -111,6 +112,44 @@ func TestExternalRecords(t *testing.T) {
 				{asked: "POST /records", record: record{Name: fqdn, Type: "TXT", Value: acme.DNS01Value(keyAuthorization)}},
 				{asked: "DELETE /records/" + fqdn + "/TXT"},
 			})
+		})
+	}
+}
+
+// A provider asks the name servers of its solver whatever else it may reach: an Issuer's are not inside.
+func TestNameserversOfProviders(t *testing.T) {
+	for name, test := range map[string]struct {
+		ofClusterIssuer bool
+		nameserver      string
+		refused         bool
+	}{
+		"an Issuer's inside":        {false, "10.0.0.1:443", true},
+		"an Issuer's mapped":        {false, "[::ffff:127.0.0.1]:53", true},
+		"an Issuer's at metadata":   {false, "169.254.169.254:80", true},
+		"an Issuer's in public":     {false, "9.9.9.9:53", false},
+		"a ClusterIssuer's inside":  {true, "10.0.0.1:53", false},
+		"the operator's own inside": {false, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			solvers := &solver.Solvers{
+				// Nobody answers there.
+				External: solver.External{Client: &external.Client{Socket: filepath.Join(t.TempDir(), "socket")}},
+				Resolver: dns01.Resolver{Nameservers: []string{"10.0.0.2:53"}},
+			}
+			challenge := externalChallenge(places["its own name"], v1.DNSProvider{Name: "bindman", Config: map[string]string{"BINDMAN_MANAGER_ADDRESS": "https://dns.example.com"}})
+			challenge.OfClusterIssuer = test.ofClusterIssuer
+			if test.nameserver != "" {
+				challenge.Progress.Solver.DNS01.Nameservers = []string{test.nameserver}
+			}
+			for step, err := range map[string]error{"Present": solvers.Present(t.Context(), challenge), "CleanUp": solvers.CleanUp(t.Context(), challenge)} {
+				want, kind := "dns-solver does not answer", outcome.Retry
+				if test.refused {
+					want, kind = "name server "+test.nameserver+": its address is ", outcome.Terminal
+				}
+				if failure := outcome.From(err); failure == nil || failure.Kind != kind || !strings.Contains(failure.Message, want) {
+					t.Errorf("%s: %v", step, err)
+				}
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package providers
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -128,17 +129,24 @@ func (p Provider) checkEndpoints(settings Settings) error {
 		if !key.Endpoint {
 			continue
 		}
-		host := value
-		if parsed, err := url.Parse(value); err == nil && parsed.Hostname() != "" {
-			host = parsed.Hostname()
-		} else if before, _, found := strings.Cut(value, ":"); found && !strings.Contains(value, "::") {
-			host = before
-		}
-		if err := settings.Reach.CheckHost(host); err != nil {
+		if err := settings.Reach.CheckHost(hostOf(value)); err != nil {
 			return fmt.Errorf("%s cannot be used: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// hostOf is the host of an endpoint: a URL, or what a provider puts behind "https://", which may be more than a host.
+func hostOf(endpoint string) string {
+	if _, err := netip.ParseAddr(endpoint); err == nil {
+		return endpoint
+	}
+	for _, text := range []string{endpoint, "//" + endpoint} {
+		if parsed, err := url.Parse(text); err == nil && parsed.Hostname() != "" {
+			return parsed.Hostname()
+		}
+	}
+	return endpoint
 }
 
 // checkComplete looks for one way that is given whole.

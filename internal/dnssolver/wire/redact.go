@@ -2,9 +2,11 @@ package wire
 
 import (
 	"encoding/base64"
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -19,9 +21,9 @@ const maxCleaned = 64 << 10
 // resolve to inside a cluster is nothing to tell a tenant, and changes from one try to the next.
 var addresses = regexp.MustCompile(`( on)? ?(\[[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\]|\b\d{1,3}(\.\d{1,3}){3}\b)(:\d+)?(->)?`)
 
-// Clean makes a text fit to be shown: no secret of it, in plain, in base64 or as in a URL, no address, one line
-// of printable characters, at most MaxError bytes. Parts are secrets too, as many as somebody likes: none of them stands
-// in a text together with another.
+// Clean makes a text fit to be shown: no secret of it, in plain, in base64, as in a URL, in JSON or in a page, no
+// address, one line of printable characters, at most MaxError bytes. Parts are secrets too, as many as somebody likes:
+// none of them stands in a text together with another.
 func Clean(text string, secrets []string, parts ...string) string {
 	if text == "" {
 		return ""
@@ -73,10 +75,13 @@ func forms(text string, secrets, parts []string) []string {
 		look(alone(part)...)
 	}
 	for _, secret := range secrets {
-		// A provider may have the lines of a key one by one.
-		for line := range strings.FieldsFuncSeq(secret, isBreak) {
-			if len(line) >= minPart {
-				look(line)
+		// A provider may have the lines of a key one by one, and what a list of names and passwords is made of.
+		for piece := range strings.FieldsFuncSeq(secret, isBreak) {
+			_, value, _ := strings.Cut(piece, ":")
+			for _, text := range []string{strings.TrimSpace(piece), strings.TrimSpace(value)} {
+				if len(text) >= minPart {
+					look(text)
+				}
 			}
 		}
 	}
@@ -103,14 +108,48 @@ func withTrimmed(secrets []string, most int) []string {
 // servers take no longer ones.
 const maxHeader = 8 << 10
 
-// minPart is the length from which lines are looked for: a shorter one would hit ordinary words.
+// minPart is the length from which pieces are looked for: a shorter one would hit ordinary words.
 const minPart = 8
 
-func isBreak(c rune) bool { return c == '\n' || c == '\r' }
+func isBreak(c rune) bool { return c == '\n' || c == '\r' || c == ',' }
 
-// alone are the ways in which one secret is written by itself.
+// alone are the ways in which one secret is written by itself, and in base64 together with what is no secret.
 func alone(secret string) []string {
-	return append(encoded(secret), secret, url.QueryEscape(secret), url.PathEscape(secret), quoted(secret))
+	all := append(encoded(secret), within(secret)...)
+	for _, escaped := range []string{url.QueryEscape(secret), url.PathEscape(secret)} {
+		all = append(all, escaped, escape.ReplaceAllStringFunc(escaped, strings.ToLower))
+	}
+	page := html.EscapeString(secret)
+	all = append(all, secret, page, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;").Replace(page))
+	for _, text := range []string{quoted(secret), strings.Trim(strconv.QuoteToASCII(secret), `"`)} {
+		// What JSON may escape beyond what it must depends on who writes it.
+		all = append(all, text, strings.ReplaceAll(text, "/", `\/`), strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(text))
+	}
+	return all
+}
+
+// escape is one byte in a URL.
+var escape = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+// minWithin is the length from which a secret is looked for within base64, in characters of that.
+const minWithin = 6
+
+// within are the ways in which a secret stands in base64 after a name that is no secret, as in HTTP basic
+// authentication, without the characters that it shares with its neighbours.
+func within(secret string) []string {
+	var found []string
+	for before, from := range []int{0, 2, 3} {
+		text := strings.Repeat("\x00", before) + secret
+		for _, form := range encoded(text) {
+			if len(text)%3 != 0 {
+				form = form[:len(form)-1]
+			}
+			if len(form) >= from+minWithin {
+				found = append(found, form[from:])
+			}
+		}
+	}
+	return found
 }
 
 func encoded(text string) []string {
@@ -119,5 +158,5 @@ func encoded(text string) []string {
 
 // quoted is how %q and JSON show it.
 func quoted(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(text)
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(text)
 }

@@ -53,12 +53,25 @@ func TestClean(t *testing.T) {
 		"quoted":             {`{"key":"a\"b\nc"}`, []string{"a\"b\nc"}, `{"key":"***"}`},
 		"without its end":    {"GET /?key=a%2Fb", []string{"a/b\n"}, "GET /?key=***"},
 		"basic":              {"Basic " + base64.StdEncoding.EncodeToString([]byte("user:pass")), []string{"user", "pass"}, "Basic ***"},
-		"a line of a key":    {"cannot parse MIIEvQIBADANBgkq", []string{key}, "cannot parse ***"},
-		"several lines":      {"a\n\tb\x00\x1b[31m", nil, "a b[31m"},
-		"an address":         {"dial tcp 10.1.2.3:443: i/o timeout", nil, "dial tcp: i/o timeout"},
-		"a server of names":  {"lookup api.example.com on 10.96.0.10:53: no such host", nil, "lookup api.example.com: no such host"},
-		"an IPv6 address":    {"dial tcp [fd00::1]:443: refused", nil, "dial tcp: refused"},
-		"both ends":          {"read tcp 10.1.2.3:5000->1.2.3.4:443: reset", nil, "read tcp: reset"},
+		"basic, of a known user": {
+			"Basic " + base64.StdEncoding.EncodeToString([]byte("alice:s3cr3t")) + ", Basic " + base64.StdEncoding.EncodeToString([]byte("bob:s3cr3t")) +
+				", Basic " + base64.URLEncoding.EncodeToString([]byte("carol:s3c>?t")),
+			[]string{"s3cr3t", "s3c>?t"}, "Basic YWxpY2U6***, Basic Ym9iOn***A==, Basic Y2Fyb2w6***",
+		},
+		"JSON of Go":      {`{"key":"a\u003cb\u0026c\u003e"}`, []string{"a<b&c>"}, `{"key":"***"}`},
+		"JSON of PHP":     {`{"key":"a\/b+c\/\u00e9"}`, []string{"a/b+c/é"}, `{"key":"***"}`},
+		"in a page":       {"<p>a&lt;b&amp;c&#39;d</p>", []string{"a<b&c'd"}, "<p>***</p>"},
+		"in a URL, small": {"GET /?key=a%2fb%3d%3d", []string{"a/b=="}, "GET /?key=***"},
+		"a line of a key": {"cannot parse MIIEvQIBADANBgkq", []string{key}, "cannot parse ***"},
+		"one of a list": {
+			"incorrect pair: b.test:s3:cr3t-b; wrong s3cr3t-a", []string{"a.test:s3cr3t-a, b.test:s3:cr3t-b\n"},
+			"incorrect pair: ***; wrong ***",
+		},
+		"several lines":     {"a\n\tb\x00\x1b[31m", nil, "a b[31m"},
+		"an address":        {"dial tcp 10.1.2.3:443: i/o timeout", nil, "dial tcp: i/o timeout"},
+		"a server of names": {"lookup api.example.com on 10.96.0.10:53: no such host", nil, "lookup api.example.com: no such host"},
+		"an IPv6 address":   {"dial tcp [fd00::1]:443: refused", nil, "dial tcp: refused"},
+		"both ends":         {"read tcp 10.1.2.3:5000->1.2.3.4:443: reset", nil, "read tcp: reset"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := wire.Clean(test.text, test.secrets); got != test.want {
@@ -77,7 +90,7 @@ func TestCleanIsFrugal(t *testing.T) {
 	for i := range 25 {
 		secrets = append(secrets, strings.Repeat(string(rune('a'+i)), 10<<10))
 	}
-	for text, most := range map[string]uint64{"": 0, "no zone example.com": 2 << 20, strings.Repeat("y no zone ", 5<<10): 16 << 20} {
+	for text, most := range map[string]uint64{"": 64 << 10, "no zone example.com": 2 << 20, strings.Repeat("y no zone ", 5<<10): 16 << 20} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		wire.Clean(text, secrets)

@@ -62,6 +62,7 @@ func TestMisbehaviour(t *testing.T) {
 		"endless": "gave an answer that is none",
 		"rubbish": "gave an answer that is none",
 		"crash":   "the process of provider selftest ended unexpectedly",
+		"hoard":   "the process of provider selftest ended unexpectedly, or needed more than 256 MiB of memory",
 		"panic":   "it failed unexpectedly: ",
 		"leak":    "it went wrong with",
 		"exec":    "started: false",
@@ -88,6 +89,16 @@ func TestMisbehaviour(t *testing.T) {
 		}
 		next(t, told)
 	})
+}
+
+// A provider that quotes one of a list of credentials shows none.
+func TestListsOfCredentials(t *testing.T) {
+	provider := httpreq(dnssolvertest.Start(t), "")
+	provider.Name, provider.Variables = "hurricane", map[string]string{"HURRICANE_TOKENS": "a.test:first-s3cr3t,b.test:second:s3cr3t"}
+	err := provider.Present(t.Context(), record())
+	if err == nil || !strings.Contains(err.Error(), "incorrect pair") || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("%v", err)
+	}
 }
 
 // A provider reads neither the token of a service account nor what another challenge has in its environment.
@@ -118,6 +129,23 @@ func TestReading(t *testing.T) {
 	provider.Variables["SELFTEST_READ"] = "/etc/resolv.conf"
 	if err := provider.Present(t.Context(), record()); err == nil || strings.Contains(err.Error(), "error true") {
 		t.Errorf("it cannot look up names: %v", err)
+	}
+}
+
+// Roots of trust may be in several folders (SSL_CERT_DIR).
+func TestReadingRoots(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	t.Setenv("SSL_CERT_DIR", first+string(filepath.ListSeparator)+second)
+	provider := selftest(dnssolvertest.Start(t), "", "read")
+	for _, folder := range []string{first, second} {
+		path := filepath.Join(folder, "roots.pem")
+		if err := os.WriteFile(path, []byte("roots"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		provider.Variables["SELFTEST_READ"] = path
+		if err := provider.Present(t.Context(), record()); err == nil || err.Error() != "read 5 bytes, error false" {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
@@ -167,6 +195,37 @@ func TestKeptProcesses(t *testing.T) {
 	}
 	// What nobody remembers can be put in place again.
 	present()
+}
+
+// A clean-up that the vendor refuses is tried again in the process that remembers the record.
+func TestCleanUpThatFailedAtFirst(t *testing.T) {
+	cleaned, failed := make(chan string, 4), false
+	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		query := request.URL.Query()
+		if query.Get("what") != "cleanup" {
+			return
+		}
+		cleaned <- query.Get("pid")
+		if !failed {
+			failed = true
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(vendor.Close)
+	provider := selftest(dnssolvertest.Start(t), vendor.URL, "")
+	if err := provider.Present(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	failure, ok := errors.AsType[*external.Error](provider.CleanUp(t.Context(), record()))
+	if !ok || failure.Final() || !strings.Contains(failure.Text, "503") {
+		t.Fatalf("%v", failure)
+	}
+	if err := provider.CleanUp(t.Context(), record()); err != nil {
+		t.Fatal(err)
+	}
+	if one, other := <-cleaned, <-cleaned; one != other {
+		t.Errorf("process %s was asked, and then %s", one, other)
+	}
 }
 
 func kill(t *testing.T, process string) {

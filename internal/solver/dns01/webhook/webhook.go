@@ -134,7 +134,8 @@ func (p *Provider) ask(ctx context.Context, action string, record dns01.Record) 
 	if err != nil {
 		return err
 	}
-	answer, err := p.Client.Post().AbsPath("/apis", p.Group, version, p.Solver).
+	// The client would sleep for as long as an answer says, ten times: the order comes back by itself.
+	answer, err := p.Client.Post().AbsPath("/apis", p.Group, version, p.Solver).MaxRetries(0).
 		SetHeader("Content-Type", runtime.ContentTypeJSON).SetHeader("Accept", runtime.ContentTypeJSON).Body(body).Stream(ctx)
 	if err != nil {
 		return p.refused(err)

@@ -103,6 +103,21 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A solver that asks for another try later is not waited for: the worker has other orders.
+func TestItIsAskedOnce(t *testing.T) {
+	for _, code := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		asked := 0
+		p := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.Header().Set("Retry-After", "0")
+			http.Error(w, "later", code)
+		})
+		if err := p.Present(t.Context(), record); err == nil || asked != 1 {
+			t.Errorf("status %d: asked %d times, error %v", code, asked, err)
+		}
+	}
+}
+
 // A tenant chooses both names: they must not lead to another API, with the operator's rights.
 func TestNamesLeadToAWebhookSolverOnly(t *testing.T) {
 	for _, names := range [][2]string{

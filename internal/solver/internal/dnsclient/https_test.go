@@ -90,6 +90,20 @@ func TestExchangeOverHTTPSRefusesAnswers(t *testing.T) {
 	}
 }
 
+// A redirect is not followed: the next server is one that nobody named.
+func TestExchangeOverHTTPSIsNotRedirected(t *testing.T) {
+	server, _ := overHTTPS(t, func(*dns.Msg) { t.Error("it was asked") }, nil)
+	redirecting := httptest.NewTLSServer(http.RedirectHandler(server, http.StatusTemporaryRedirect))
+	t.Cleanup(redirecting.Close)
+	// Test servers have one certificate among them.
+	roots := x509.NewCertPool()
+	roots.AddCert(redirecting.Certificate())
+	_, err := dnsclient.Client{Reach: dnstest.Anywhere, Roots: roots}.Exchange(t.Context(), redirecting.URL, question())
+	if err == nil || !strings.Contains(err.Error(), "it answers with HTTP status 307") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestCheckServer(t *testing.T) {
 	for server, fits := range map[string]bool{
 		"9.9.9.9:53": true, "[2001:db8::1]:53": true, "https://dns.example/dns-query": true, "https://9.9.9.9": true,
