@@ -6,6 +6,7 @@ package solver
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -307,8 +308,17 @@ func (s *Solvers) entries(of solverOf, refs []v1.SecretKeySelector) (map[string]
 	return found, nil
 }
 
+// longestKept is how much of a key, in bytes, a Secret's name may take: a long one is told by its digest.
+const longestKept = 64
+
 // keptName is unique, and a key that a Secret may have: no name of a Secret has two dots in a row.
-func keptName(ref v1.SecretKeySelector) string { return ref.Name + ".." + ref.Key }
+func keptName(ref v1.SecretKeySelector) string {
+	name := ref.Name
+	if len(name) > longestKept {
+		name = fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+	}
+	return name + ".." + ref.Key
+}
 
 // entry reads an entry of a Secret that a solver names or, where that is gone, what was kept of it.
 func (s *Solvers) entry(of solverOf, ref v1.SecretKeySelector) ([]byte, error) {
