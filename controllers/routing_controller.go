@@ -444,13 +444,13 @@ func wasRouted(order *acmev1.Order) bool {
 	})
 }
 
-// routed are the namespaces that have routes.
+// routed are the namespaces that have routes, or paths in the Ingresses of others.
 func (r *RoutingReconciler) routed(context.Context, client.Object) []reconcile.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var requests []reconcile.Request
 	for namespace, held := range r.held {
-		if len(held.needed) > 0 {
+		if len(held.needed)+len(held.edited) > 0 {
 			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: namespace}})
 		}
 	}
