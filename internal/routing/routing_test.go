@@ -350,6 +350,25 @@ func TestAPodThatEndedIsReplaced(t *testing.T) {
 	}
 }
 
+// An order may have had a pod for one name from the beginning when the route of another leads elsewhere.
+func TestAPodThatLacksAnAnswerIsReplaced(t *testing.T) {
+	o := order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test", "b.example.test")
+	o.Status.Authorizations[1].Challenge.AnsweredBy = v1.SolverShared
+	s := state(o)
+	s = after(s, routing.Decide(s))
+	o.Status.Authorizations[1].Challenge.AnsweredBy = v1.SolverPod
+	plan := routing.Decide(s)
+	find[*corev1.Pod](t, plan.Delete)
+	s = after(s, plan)
+	plan = routing.Decide(s)
+	if pod := find[*corev1.Pod](t, plan.Create); len(pod.Spec.Containers[0].Args) != 2 {
+		t.Errorf("answers %v", pod.Spec.Containers[0].Args)
+	}
+	if plan = routing.Decide(after(s, plan)); !plan.Idle() {
+		t.Errorf("replaced again: %v", written(plan.Delete))
+	}
+}
+
 func TestLenientPaths(t *testing.T) {
 	for _, mode := range []v1.SolverMode{v1.SolverShared, v1.SolverPod} {
 		s := state(order("a", mode, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
