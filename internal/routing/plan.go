@@ -354,7 +354,7 @@ func (s State) pods(answers []Answer) []Object {
 	for _, uid := range slices.Sorted(maps.Keys(byOrder)) {
 		own := byOrder[uid]
 		order := own[0].Order
-		result = append(result, s.pod(order, own), s.podService(order, own[0].Way))
+		result = append(result, s.pod(order, own), s.podService(order, own))
 		number := 0
 		for _, chunk := range chunks(own) {
 			name := fmt.Sprintf("%s-%d", podName(order), number)

@@ -325,6 +325,22 @@ func TestPodOfAnOrder(t *testing.T) {
 	}
 }
 
+// Names of one order may have different solvers, and there is one pod: a template that one of them has is followed.
+func TestThePodOfAnOrderFollowsTheTemplateOfAnyOfItsSolvers(t *testing.T) {
+	plain, template := byIngress(v1.HTTP01Ingress{}), byIngress(v1.HTTP01Ingress{
+		ServiceType: corev1.ServiceTypeClusterIP, PodTemplate: &v1.SolverPodTemplate{Spec: v1.SolverPodSpec{PriorityClassName: "low"}},
+	})
+	o := order("a", v1.SolverPod, plain, "a.example.test", "b.example.test")
+	o.Status.Authorizations[1].Challenge.Solver = &v1.ACMESolver{HTTP01: &template}
+	plan := routing.Decide(state(o))
+	if pod := find[*corev1.Pod](t, plan.Create); pod.Spec.PriorityClassName != "low" {
+		t.Errorf("the template is not honoured: %+v", pod.Spec)
+	}
+	if service := find[*corev1.Service](t, plan.Create); service.Spec.Type != corev1.ServiceTypeClusterIP {
+		t.Errorf("service %+v", service.Spec)
+	}
+}
+
 func TestPodGoesWithTheOrder(t *testing.T) {
 	s := state(order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
 	s = after(s, routing.Decide(s))
