@@ -271,14 +271,15 @@ func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State,
 	return nil
 }
 
-// act carries a plan out. What fails does not hold up the rest.
+// act carries a plan out. What fails does not hold up the rest. What was written need not be remembered: the next pass
+// compares what the lists show then, and nobody reads these objects by their names, which would end the memory.
 func (r *RoutingReconciler) act(ctx context.Context, held *heldRoutes, plan routing.Plan) error {
 	var failures []error
 	for _, object := range plan.Create {
-		failures = append(failures, r.refused(held, r.wayOf(object), written("making", object, r.Client.Create(ctx, object))))
+		failures = append(failures, r.refused(held, r.wayOf(object), written("making", object, r.Client.Cached.Create(ctx, object))))
 	}
 	for _, object := range plan.Update {
-		failures = append(failures, r.refused(held, r.wayOf(object), written("changing", object, r.Client.Update(ctx, object))))
+		failures = append(failures, r.refused(held, r.wayOf(object), written("changing", object, r.Client.Cached.Update(ctx, object))))
 	}
 	for _, edit := range plan.Edits {
 		failures = append(failures, r.refused(held, edit.Way, r.edit(ctx, edit)))
@@ -300,7 +301,7 @@ func (r *RoutingReconciler) edit(ctx context.Context, edit routing.Edit) error {
 	if !needed {
 		return nil
 	}
-	return written("changing the challenges' paths in", now, r.Client.Update(ctx, changed))
+	return written("changing the challenges' paths in", now, r.Client.Cached.Update(ctx, changed))
 }
 
 // wayOf is what an Ingress of ours has in common with those that are routed alike, empty for anything else.
@@ -320,10 +321,11 @@ func (r *RoutingReconciler) refused(held *heldRoutes, way string, err error) err
 	return fmt.Errorf("%w; it is tried again with paths of type ImplementationSpecific", err)
 }
 
-// written says what a write failed with. An object that goes, with its namespace or by another hand, is no failure.
+// written says what a write failed with. An object that goes, with its namespace or by another hand, is no failure, nor
+// one that somebody changed meanwhile: the next pass sees it.
 func written(doing string, object routing.Object, err error) error {
 	switch {
-	case err == nil, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), outcome.IsMomentary(err):
+	case err == nil, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsConflict(err):
 		return nil
 	case meta.IsNoMatchError(err):
 		return fmt.Errorf("the cluster does not serve kind %s: install the CRDs of the Gateway API", routeKind(object))

@@ -1,14 +1,63 @@
 package controllers
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/routing"
 )
+
+// takesAll takes every write, or answers each with the same error.
+type takesAll struct {
+	client.Client
+	answer error
+}
+
+func (t takesAll) Create(context.Context, client.Object, ...client.CreateOption) error {
+	return t.answer
+}
+
+func (t takesAll) Update(context.Context, client.Object, ...client.UpdateOption) error {
+	return t.answer
+}
+
+// The objects of an order have names of their own, and nobody reads them one by one, which would end the memory of a
+// write: each order would leave some behind for ever.
+func TestWritesOfRoutesAreNotRemembered(t *testing.T) {
+	r := &RoutingReconciler{Client: &kube.Client{Cached: takesAll{}, Writes: kube.NewWrites(), Now: time.Now}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "http01-1", ResourceVersion: "1"}}
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "http01-1-0", ResourceVersion: "1"}}
+	plan := routing.Plan{Create: []routing.Object{pod}, Update: []routing.Object{ingress}}
+	if err := r.act(t.Context(), &heldRoutes{}, plan); err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range []client.Object{pod, ingress} {
+		if _, remembered := r.Client.Writes.Since(object, client.ObjectKeyFromObject(object)); remembered {
+			t.Errorf("the write of %T is remembered", object)
+		}
+	}
+}
+
+// The next pass sees what somebody else has written meanwhile.
+func TestAConflictIsNoFailureOfRoutes(t *testing.T) {
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "shop", nil)
+	r := &RoutingReconciler{Client: &kube.Client{Cached: takesAll{answer: conflict}, Writes: kube.NewWrites(), Now: time.Now}}
+	plan := routing.Plan{Update: []routing.Object{&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}}}
+	if err := r.act(t.Context(), &heldRoutes{}, plan); err != nil {
+		t.Error(err)
+	}
+}
 
 // A namespace whose only paths are in Ingresses of others leads to the operator through slices as well, and they have
 // to follow the operator's pods.
