@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -80,6 +81,8 @@ const (
 	betweenWrites = time.Second
 	// distrust is how long orders have pods of their own after a route did not lead to the operator.
 	distrust = time.Hour
+	// heldFor is how long a namespace without routes is remembered.
+	heldFor = time.Hour
 	// routeRetry is how soon a change that failed is tried again.
 	routeRetry = 2 * time.Second
 )
@@ -97,7 +100,7 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	plan := routing.Decide(*state)
 	news := r.remember(held, plan)
 	if plan.Idle() {
-		held.nextPass = now.Add(betweenLooks)
+		r.looked(held, now)
 		if news {
 			// An Ingress that came while this pass looked woke nobody, since nobody was known to wait for it.
 			return report.Result(nil, held.nextPass, now)
@@ -120,6 +123,10 @@ func (r *RoutingReconciler) holding(namespace string) *heldRoutes {
 		r.held = map[string]*heldRoutes{}
 	}
 	if r.held[namespace] == nil {
+		now := r.Client.Now()
+		maps.DeleteFunc(r.held, func(_ string, held *heldRoutes) bool {
+			return len(held.needed)+len(held.edited) == 0 && !held.nextPass.IsZero() && now.After(held.nextPass.Add(heldFor))
+		})
 		r.held[namespace] = &heldRoutes{lenient: map[string]bool{}}
 	}
 	return r.held[namespace]
@@ -136,6 +143,12 @@ func (r *RoutingReconciler) remember(held *heldRoutes, plan routing.Plan) (news 
 		held.problem = nil
 	}
 	return news
+}
+
+func (r *RoutingReconciler) looked(held *heldRoutes, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held.nextPass = now.Add(betweenLooks)
 }
 
 func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) {

@@ -80,3 +80,22 @@ func TestNamespacesThatFollowTheOperatorsPods(t *testing.T) {
 		}
 	}
 }
+
+// Namespaces come and go, and an operator runs for months.
+func TestNamespacesWithoutRoutesAreForgotten(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	r := &RoutingReconciler{Client: &kube.Client{Now: func() time.Time { return now }}}
+	r.holding("gone").nextPass = now
+	r.holding("kept").nextPass = now
+	r.holding("kept").needed = routing.Memory{"way/web.example.test": now}
+	now = now.Add(time.Hour)
+	r.holding("young")
+	if len(r.held) != 3 {
+		t.Errorf("%d namespaces are remembered after an hour, want 3", len(r.held))
+	}
+	now = now.Add(time.Minute)
+	r.holding("new")
+	if r.held["gone"] != nil || r.held["kept"] == nil || r.held["young"] == nil {
+		t.Errorf("remembered: %v", r.held)
+	}
+}
