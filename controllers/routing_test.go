@@ -125,6 +125,35 @@ var _ = Describe("the route of a challenge", func() {
 		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(grant), grant)) }).Should(BeTrue())
 	})
 
+	It("is asked at the Gateway of a ListenerSet, where the solver names one", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants", "listenersets")).To(Succeed())
+		clock := &clock{}
+		e := startEdge(ctx, s, clock.operator, func(options *operator.Options) { options.HTTP01Nameservers = []string{"127.0.0.1:1"} })
+		createGateway(ctx, s, gatewayv1.HTTPSProtocolType)
+		set := func(name string, listener gatewayv1.ListenerEntry) *gatewayv1.ListenerSet {
+			listener.Name = "web"
+			return &gatewayv1.ListenerSet{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+				Spec:       gatewayv1.ListenerSetSpec{ParentRef: gatewayv1.ParentGatewayReference{Name: "public"}, Listeners: []gatewayv1.ListenerEntry{listener}},
+			}
+		}
+		create(ctx, s,
+			set("web", gatewayv1.ListenerEntry{Port: 80, Protocol: gatewayv1.HTTPProtocolType}),
+			set("other", gatewayv1.ListenerEntry{Port: 80, Protocol: gatewayv1.HTTPProtocolType, Hostname: new(gatewayv1.Hostname("other.example.test"))}),
+			e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{})))
+		of := func(parent string) *v1.Certificate {
+			crt := certificate(s.namespace, parent, "acme", withNames(parent+"-set.example.test"))
+			crt.Annotations = map[string]string{names.Annotation.ACME.ParentRefName: parent, names.Annotation.ACME.ParentRefKind: "ListenerSet"}
+			create(ctx, s, crt)
+			return crt
+		}
+		web, other := of("web"), of("other")
+		Eventually(func() int { return len(ours(ctx, s, &gatewayv1.HTTPRouteList{}).Items) }).Should(Equal(2))
+		clock.ahead.Add(int64(6 * time.Second))
+		expectWaiting(ctx, s, web, "the route answers, and the public name does not yet")
+		expectWaiting(ctx, s, other, `ListenerSet "other" has no listener that speaks plain HTTP for other-set.example.test: "web" is for other.example.test`)
+	})
+
 	It("is told to be missing a listener that could carry it", func(ctx SpecContext) {
 		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
 		e := startEdge(ctx, s)

@@ -586,7 +586,7 @@ func TestListenerProblem(t *testing.T) {
 		"the wildcard's own": {[]gatewayv1.Listener{listener("web", "HTTP", "*.a.example.test")}, gatewayv1.ParentReference{}, `Gateway "public" has no listener that speaks plain HTTP for a.example.test: "web" is for *.a.example.test`},
 	} {
 		gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Name: "public"}, Spec: gatewayv1.GatewaySpec{Listeners: test.listeners}}
-		if got := routing.ListenerProblem(gateway, test.parent, "a.example.test"); got != test.want {
+		if got := routing.ListenerProblem(routing.ListenersOf(gateway), test.parent, "a.example.test"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

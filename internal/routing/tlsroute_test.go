@@ -187,7 +187,7 @@ func TestTLSListenerProblem(t *testing.T) {
 	} {
 		gateway := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{Listeners: []gatewayv1.Listener{test.listener}}}
 		gateway.Name = "public"
-		if got := routing.TLSListenerProblem(gateway, gatewayv1.ParentReference{}, "a.example.test"); got != test.want {
+		if got := routing.TLSListenerProblem(routing.ListenersOf(gateway), gatewayv1.ParentReference{}, "a.example.test"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
