@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
+
+	"github.com/certwright/certwright/internal/solver/internal/netcause"
 )
 
 // Request is a question that is asked as a CA asks it.
@@ -45,6 +48,7 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 		return err
 	}
 	asked.URL.Host = asked.Host
+	var connected atomic.Bool
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, wanted, err := net.SplitHostPort(address)
 		if err != nil {
@@ -56,10 +60,17 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 				wanted = port
 			}
 		}
-		return dialer.DialContext(ctx, network, net.JoinHostPort(host, wanted))
+		conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(host, wanted))
+		if err == nil {
+			connected.Store(true)
+		}
+		return conn, err
 	}
 	failure := CheckError{Address: request.Address, Host: request.Host}
 	response, err := routeClient(dial).Do(asked)
+	if err != nil && !connected.Load() {
+		return failure.at(LayerConnect, netcause.Text(err), err)
+	}
 	if err != nil {
 		return failure.exchange(err)
 	}
