@@ -274,7 +274,7 @@ func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State,
 			return err
 		}
 		*known = heldGrant{looked: state.Now}
-		if err == nil {
+		if err == nil && grant.Labels[r.Settings.Names.Label.HTTP01Solver] == "true" {
 			known.found = grant
 		}
 	}
@@ -429,8 +429,26 @@ func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.Gateways.wakeByRoutes(made, isOurs)
+	r.Gateways.wakeByRoutes(made, isOurs, r.granted)
 	return nil
+}
+
+// granted are the namespaces that have a grant of ours. One whose namespace went while no operator ran is found by
+// nothing else.
+func (r *RoutingReconciler) granted(ctx context.Context) ([]string, error) {
+	if r.Settings.Service == "" {
+		return nil, nil
+	}
+	var grants gatewayv1beta1.ReferenceGrantList
+	err := r.Client.Live.List(ctx, &grants, client.InNamespace(r.Settings.OwnNamespace), r.ours())
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	var namespaces []string
+	for i := range grants.Items {
+		namespaces = append(namespaces, grants.Items[i].Annotations[r.Settings.Names.Annotation.ACME.ChallengeNamespace])
+	}
+	return namespaces, err
 }
 
 // concerns says whether an Ingress is ours, has a path of ours, or is to have one.

@@ -125,6 +125,52 @@ var _ = Describe("the route of a challenge", func() {
 		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(grant), grant)) }).Should(BeTrue())
 	})
 
+	It("leaves no grant behind where its namespace went while no operator ran", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
+		grant := func(name string, labels map[string]string) *gatewayv1beta1.ReferenceGrant {
+			return &gatewayv1beta1.ReferenceGrant{
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{names.Annotation.ACME.ChallengeNamespace: s.namespace}},
+				Spec: gatewayv1beta1.ReferenceGrantSpec{
+					From: []gatewayv1beta1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "HTTPRoute", Namespace: gatewayv1.Namespace(s.namespace)}},
+					To:   []gatewayv1beta1.ReferenceGrantTo{{Kind: "Service"}},
+				},
+			}
+		}
+		left := grant(routing.GrantName(s.namespace), map[string]string{names.Label.HTTP01Solver: "true"})
+		startEdge(ctx, s, func(options *operator.Options) {
+			left.Namespace = options.OwnNamespace
+			create(ctx, s, left)
+		})
+		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(left), left)) }).Should(BeTrue())
+	})
+
+	It("leaves a grant of its name alone that somebody else made", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
+		clock := &clock{}
+		theirs := &gatewayv1beta1.ReferenceGrant{
+			ObjectMeta: metav1.ObjectMeta{Name: routing.GrantName(s.namespace)},
+			Spec: gatewayv1beta1.ReferenceGrantSpec{
+				From: []gatewayv1beta1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "GRPCRoute", Namespace: gatewayv1.Namespace(s.namespace)}},
+				To:   []gatewayv1beta1.ReferenceGrantTo{{Kind: "Service", Name: new(gatewayv1.ObjectName("theirs"))}},
+			},
+		}
+		e := startEdge(ctx, s, clock.operator, func(options *operator.Options) {
+			theirs.Namespace = options.OwnNamespace
+			create(ctx, s, theirs)
+			options.HTTP01Nameservers = []string{"127.0.0.1:1"}
+		})
+		createGateway(ctx, s, gatewayv1.HTTPProtocolType)
+		create(ctx, s, e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{ParentRefs: []v1.ParentReference{{Name: "public"}}})))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &gatewayv1.HTTPRouteList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(6 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 404")
+		now := &gatewayv1beta1.ReferenceGrant{}
+		Expect(s.Get(ctx, client.ObjectKeyFromObject(theirs), now)).To(Succeed())
+		Expect(now.Spec).To(Equal(theirs.Spec))
+	})
+
 	It("is asked at the Gateway of a ListenerSet, where the solver names one", func(ctx SpecContext) {
 		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants", "listenersets")).To(Succeed())
 		clock := &clock{}
