@@ -634,6 +634,20 @@ func TestPodProblem(t *testing.T) {
 	}
 }
 
+// What is known of one Ingress of others, such as that its route leads elsewhere or that its controller refuses strict
+// paths, says nothing of the next, nor of the Ingresses that are made for a class.
+func TestIngressesOfOthersAreWaysOfTheirOwn(t *testing.T) {
+	key := func(ingress v1.HTTP01Ingress) string { return routing.Way{Ingress: &ingress}.Key() }
+	shop := key(v1.HTTP01Ingress{Name: "shop"})
+	if shop == key(v1.HTTP01Ingress{Name: "blog"}) || shop == key(v1.HTTP01Ingress{}) {
+		t.Error("two ways have one key")
+	}
+	// Class and template do not matter where nothing is made.
+	if shop != key(v1.HTTP01Ingress{Name: "shop", IngressTemplate: &v1.SolverIngressTemplate{}}) {
+		t.Error("one Ingress has two keys")
+	}
+}
+
 // In the operator's own namespace the path leads to the operator's own Service.
 func TestEditsInTheOperatorsOwnNamespace(t *testing.T) {
 	s := state(order("a", v1.SolverShared, byIngress(v1.HTTP01Ingress{Name: "shop"}), "shop.example.test"))
