@@ -169,7 +169,7 @@ func (r *RoutingReconciler) throughPassthrough(ctx context.Context, challenge so
 	}
 	for i := range routes.Items {
 		route := &routes.Items[i]
-		if !routing.LeadsTLS(route, answer) {
+		if !r.Settings.LeadsTLS(route, answer) {
 			continue
 		}
 		return r.attached(ctx, attachment{
