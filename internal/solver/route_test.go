@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/solver"
@@ -179,6 +181,44 @@ func TestAnInterruptedCheckIsNotMisrouted(t *testing.T) {
 	})
 	if err == nil || solver.IsMisrouted(err) {
 		t.Errorf("error %v, misrouted %v", err, solver.IsMisrouted(err))
+	}
+}
+
+// Where the route answers, the name itself is waited for only as long as it may yet be seen.
+func TestThePublicNameIsAdvice(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	_, address := start(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("token.thumbprint")) })
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		identifier string
+		presented  time.Time
+		passes     bool
+	}{
+		"just put in place":                 {"www.example.test", now, false},
+		"put in place a while ago":          {"www.example.test", now.Add(-11 * time.Second), true},
+		"at an address that is not for us":  {"10.0.0.1", now, true},
+		"at one that may be, and is nobody": {"127.0.0.2", now, false},
+	} {
+		solvers := &solver.Solvers{
+			Now: func() time.Time { return now }, Router: routes{"127.0.0.1"}, HTTPNameservers: []string{"127.0.0.1:1"}, Reach: loopback(t),
+			Replicas: func(context.Context) ([]string, error) { return []string{address}, nil },
+		}
+		if solvers.HTTPPort, err = strconv.Atoi(port); err != nil {
+			t.Fatal(err)
+		}
+		err = solvers.Check(t.Context(), solver.Challenge{
+			Identifier: test.identifier,
+			Progress: &acmev1.ChallengeProgress{
+				Type: acmev1.HTTP01, Token: "token", KeyAuthorization: "token.thumbprint", AnsweredBy: v1.SolverShared,
+				PresentedAt: &metav1.Time{Time: test.presented},
+			},
+		})
+		if (err == nil) != test.passes {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 
