@@ -22,6 +22,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/routing"
@@ -331,6 +332,38 @@ var _ = Describe("the route of a challenge", func() {
 			g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", "FallsBackToPods"),
 				HaveField("Note", ContainSubstring("the answer has status 503")))))
 		}).Should(Succeed())
+	})
+
+	It("stays as it is for the names of an order whose route does lead to the operator", func(ctx SpecContext) {
+		program := buildSolver()
+		clock := &clock{}
+		e := startEdge(ctx, s, withPods, clock.operator)
+		inBackground(e.giveAddresses)
+		inBackground(func(ctx context.Context) { e.runPods(ctx, program) })
+		e.intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			var pods corev1.PodList
+			if !strings.HasPrefix(r.Host, "bad.") || s.List(ctx, &pods, client.InNamespace(s.namespace)) != nil || len(pods.Items) > 0 {
+				return false
+			}
+			http.Error(w, "not from here", http.StatusServiceUnavailable)
+			return true
+		})
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		crt := certificate(s.namespace, "web", "acme", withNames("good.example.test", "bad.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(10 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 503")
+		clock.ahead.Add(int64(15 * time.Second))
+		expectReady(ctx, s, crt)
+		var orders acmev1.OrderList
+		Expect(s.List(ctx, &orders, client.InNamespace(s.namespace))).To(Succeed())
+		Expect(orders.Items).To(HaveLen(1), "it took more than one order")
+		answered := map[string]v1.SolverMode{}
+		for _, authorization := range orders.Items[0].Status.Authorizations {
+			answered[authorization.Identifier] = authorization.Challenge.AnsweredBy
+		}
+		Expect(answered).To(Equal(map[string]v1.SolverMode{"good.example.test": v1.SolverShared, "bad.example.test": v1.SolverPod}))
 	})
 
 	It("need not be seen by the operator: after a minute the CA is asked all the same", func(ctx SpecContext) {
