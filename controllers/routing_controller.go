@@ -83,9 +83,17 @@ const (
 	distrust = time.Hour
 	// heldFor is how long a namespace without routes is remembered.
 	heldFor = time.Hour
-	// routeRetry is how soon a change that failed is tried again.
-	routeRetry = 2 * time.Second
+	// routeRetry is how soon a change that failed is tried again, and clearRetry how soon where no order waits for it: what
+	// the API server refuses to have taken away may be there for ever.
+	routeRetry, clearRetry = 2 * time.Second, time.Minute
 )
+
+func retryAt(plan routing.Plan, now time.Time) time.Time {
+	if plan.OnlyClears() {
+		return now.Add(clearRetry)
+	}
+	return now.Add(routeRetry)
+}
 
 // Reconcile brings the routes of one namespace to what its orders need.
 func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
@@ -110,7 +118,7 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	err = r.act(ctx, held, plan)
 	r.wrote(held, err)
 	if err != nil {
-		return report.Result(outcome.WaitUntil(now.Add(routeRetry), "RouteError", "%v", err), plan.Recheck, now)
+		return report.Result(outcome.WaitUntil(retryAt(plan, now), "RouteError", "%v", err), plan.Recheck, now)
 	}
 	// Whether all of it came to be is seen then.
 	return report.Result(nil, held.nextPass, now)

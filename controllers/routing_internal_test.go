@@ -99,3 +99,14 @@ func TestNamespacesWithoutRoutesAreForgotten(t *testing.T) {
 		t.Errorf("remembered: %v", r.held)
 	}
 }
+
+// A change that an order waits for is tried again soon; a clean-up that is refused may be for ever.
+func TestWhatIsRefusedIsTriedAgain(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	pod := []routing.Object{&corev1.Pod{}}
+	for want, plan := range map[time.Duration]routing.Plan{2 * time.Second: {Create: pod, Delete: pod}, time.Minute: {Delete: pod}} {
+		if got := retryAt(plan, now).Sub(now); got != want {
+			t.Errorf("after %s, want %s", got, want)
+		}
+	}
+}

@@ -60,6 +60,11 @@ func (p Plan) Idle() bool {
 	return len(p.Create)+len(p.Update)+len(p.Delete)+len(p.Edits) == 0
 }
 
+// OnlyClears says whether all that there is to do is to take away what no order needs.
+func (p Plan) OnlyClears() bool {
+	return len(p.Create)+len(p.Update) == 0 && !slices.ContainsFunc(p.Edits, func(edit Edit) bool { return len(edit.Paths) > 0 })
+}
+
 // Decide says how the routes of a namespace are brought to what its orders need.
 func Decide(s State) Plan {
 	var answers []Answer

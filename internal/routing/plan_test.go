@@ -123,3 +123,23 @@ func TestRefusalOfTheBackend(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// What only takes away holds nobody up when it fails.
+func TestPlansThatOnlyClear(t *testing.T) {
+	o := order("a", v1.SolverShared, byIngress(v1.HTTP01Ingress{Name: "shop"}), "shop.example.test")
+	s := state(o)
+	s.Ingresses = []*networkingv1.Ingress{shop(rule("shop.example.test", "web"))}
+	plan := routing.Decide(s)
+	if plan.OnlyClears() {
+		t.Error("a plan that makes something only clears")
+	}
+	s = after(s, plan)
+	if plan = routing.Decide(s); len(plan.Edits) != 1 || plan.OnlyClears() {
+		t.Errorf("a plan that adds a path only clears: %+v", plan)
+	}
+	s.Ingresses[0], _ = plan.Edits[0].Apply(s.Ingresses[0])
+	s.Orders = nil
+	if plan = routing.Decide(s); len(plan.Edits) != 1 || len(plan.Delete) == 0 || !plan.OnlyClears() {
+		t.Errorf("a plan that takes all away does more: %+v", plan)
+	}
+}
