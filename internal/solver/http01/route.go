@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -74,17 +73,7 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 	if err != nil {
 		return failure.exchange(err)
 	}
-	// The body was only read from: there is nothing that closing could lose.
-	defer func() { _ = response.Body.Close() }()
-	failure.Status = response.StatusCode
-	if failure.Status != http.StatusOK {
-		return failure.status()
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return failure.exchange(err)
-	}
-	return failure.body(body, request.Want)
+	return failure.response(response, request.Want)
 }
 
 func routeClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
