@@ -78,13 +78,13 @@ func Check(ctx context.Context, address, host, token, want string) error {
 	if err != nil {
 		return failure.exchange(err)
 	}
+	// The body was only read from: there is nothing that closing could lose.
+	defer func() { _ = response.Body.Close() }()
 	return failure.response(response, want)
 }
 
 // response reads a response to its end.
 func (e CheckError) response(response *http.Response, want string) error {
-	// The body was only read from: there is nothing that closing could lose.
-	defer func() { _ = response.Body.Close() }()
 	e.Status = response.StatusCode
 	if e.Status != http.StatusOK {
 		return e.status()

@@ -73,6 +73,8 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 	if err != nil {
 		return failure.exchange(err)
 	}
+	// The body was only read from: there is nothing that closing could lose.
+	defer func() { _ = response.Body.Close() }()
 	return failure.response(response, request.Want)
 }
 
