@@ -278,7 +278,8 @@ func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State,
 	if !isGone && (known.found == nil || !state.Now.Before(known.looked.Add(grantTrust))) {
 		grant := &gatewayv1beta1.ReferenceGrant{}
 		err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
-		if client.IgnoreNotFound(err) != nil {
+		// A cluster may have HTTPRoutes and no grants: then only what needs one fails.
+		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
 			return err
 		}
 		*known = heldGrant{looked: state.Now}

@@ -126,6 +126,16 @@ var _ = Describe("the route of a challenge", func() {
 		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(grant), grant)) }).Should(BeTrue())
 	})
 
+	It("is an Ingress as ever where the cluster has HTTPRoutes and no ReferenceGrants", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes")).To(Succeed())
+		Expect(plane.RemoveGatewayAPI(ctx, "referencegrants")).To(Succeed())
+		e := startEdge(ctx, s)
+		inBackground(e.giveAddresses)
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
+		Expect(e.answeredBy("certwright-http01")).To(BeNumerically(">", 0))
+	})
+
 	It("leaves no grant behind where its namespace went while no operator ran", func(ctx SpecContext) {
 		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
 		grant := func(name string, labels map[string]string) *gatewayv1beta1.ReferenceGrant {
