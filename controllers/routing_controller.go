@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -116,7 +117,9 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return report.Result(nil, plan.Recheck, now)
 	}
 	err = r.act(ctx, held, plan)
-	r.wrote(held, err)
+	if r.wrote(held, err) {
+		logf.FromContext(ctx).Info("The routes of challenges cannot be changed as they should be", "error", err.Error())
+	}
 	if err != nil {
 		return report.Result(outcome.WaitUntil(retryAt(plan, now), "RouteError", "%v", err), plan.Recheck, now)
 	}
@@ -159,11 +162,14 @@ func (r *RoutingReconciler) looked(held *heldRoutes, now time.Time) {
 	held.nextPass = now.Add(betweenLooks)
 }
 
-func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) {
+// wrote keeps how a change went, and says whether it failed in another way than the one before.
+func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	news = problem != nil && (held.problem == nil || held.problem.Error() != problem.Error())
 	held.nextPass, held.problem = r.Client.Now().Add(betweenWrites), problem
 	held.grant = heldGrant{}
+	return news
 }
 
 // problem is what the routes of a namespace could not be made for, nil if they could.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -107,6 +108,20 @@ func TestWhatIsRefusedIsTriedAgain(t *testing.T) {
 	for want, plan := range map[time.Duration]routing.Plan{2 * time.Second: {Create: pod, Delete: pod}, time.Minute: {Delete: pod}} {
 		if got := retryAt(plan, now).Sub(now); got != want {
 			t.Errorf("after %s, want %s", got, want)
+		}
+	}
+}
+
+// Once its order is over, nobody is told of a path that cannot be taken away but who reads the log.
+func TestAProblemOfRoutesIsNewOnce(t *testing.T) {
+	r, held := &RoutingReconciler{Client: &kube.Client{Now: time.Now}}, &heldRoutes{}
+	refused, other := errors.New("refused"), errors.New("refused otherwise")
+	for i, step := range []struct {
+		problem error
+		news    bool
+	}{{nil, false}, {refused, true}, {errors.New("refused"), false}, {other, true}, {nil, false}, {other, true}} {
+		if news := r.wrote(held, step.problem); news != step.news {
+			t.Errorf("step %d, %v: news %v", i, step.problem, news)
 		}
 	}
 }
