@@ -88,6 +88,8 @@ type GatewayAPI struct {
 	// that an earlier process left would take the connections for its hosts for ever.
 	byRoutes  controller.Controller
 	ownRoutes predicate.Predicate
+	// granted are the namespaces that byRoutes is woken for once, nil when that is done.
+	granted func(context.Context) ([]string, error)
 	// known are the parts that have ever been watched.
 	known map[part]bool
 	// missing are the parts that were served before the last look, and not at it.
@@ -119,9 +121,30 @@ func (a *GatewayAPI) SetupWithManager(mgr ctrl.Manager, workers int, ofGateways,
 	return mgr.Add(a)
 }
 
-// wakeByRoutes has a controller of namespaces woken by the HTTPRoutes that a predicate holds for.
-func (a *GatewayAPI) wakeByRoutes(woken controller.Controller, own predicate.Predicate) {
-	a.byRoutes, a.ownRoutes = woken, own
+// wakeByRoutes has a controller of namespaces woken by the HTTPRoutes that a predicate holds for and, once there are
+// routes, for the namespaces that have grants.
+func (a *GatewayAPI) wakeByRoutes(woken controller.Controller, own predicate.Predicate, granted func(context.Context) ([]string, error)) {
+	a.byRoutes, a.ownRoutes, a.granted = woken, own, granted
+}
+
+// wakeGranted wakes the namespaces that an earlier process left a grant for.
+func (a *GatewayAPI) wakeGranted(ctx context.Context) error {
+	if a.granted == nil || !a.serves(httpRoutes) && !a.serves(tlsRoutes) {
+		return nil
+	}
+	namespaces, err := a.granted(ctx)
+	if err != nil {
+		return err
+	}
+	a.granted = nil
+	return a.byRoutes.Watch(crsource.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		for _, namespace := range namespaces {
+			if namespace != "" && a.worksIn(namespace) {
+				queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: namespace}})
+			}
+		}
+		return nil
+	}))
 }
 
 func (a *GatewayAPI) worksIn(namespace string) bool {
@@ -177,7 +200,7 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 			failed = errors.Join(failed, a.Cache.RemoveInformer(ctx, object))
 		}
 	}
-	return failed
+	return errors.Join(failed, a.wakeGranted(ctx))
 }
 
 // confirm takes a kind for gone only when it is missing twice: while a CRD is replaced, it may be missing for a moment,

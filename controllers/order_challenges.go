@@ -122,17 +122,23 @@ const sharedDeadline = 20 * time.Second
 
 // mayHavePod says whether a pod may do better than the operator did behind a route.
 func (r *OrderReconciler) mayHavePod(challenge *acmev1.ChallengeProgress, err error) bool {
-	return challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared && r.Routing.Settings.Image != "" && solver.IsMisrouted(err) &&
+	return isShared(challenge) && r.Routing.Settings.Image != "" && solver.IsMisrouted(err) &&
 		challenge.PresentedAt != nil && r.Client.Now().After(challenge.PresentedAt.Add(sharedDeadline))
 }
 
-// fallBackToPods has a pod answer what the operator was to answer, and says why. Orders that come after this one have
+func isShared(challenge *acmev1.ChallengeProgress) bool {
+	return challenge != nil && challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared
+}
+
+// fallBackToPods has a pod answer what the operator was to answer and has not been seen yet, and says why. Orders that come after this one have
 // pods at once.
 func (r *OrderReconciler) fallBackToPods(ctx context.Context, pass *orderPass, failed *acmev1.Authorization, err error) error {
 	now := metav1.NewTime(r.Client.Now())
 	r.Routing.distrusts(pass.order, failed.Challenge.Solver)
 	for i := range pass.order.Status.Authorizations {
-		if challenge := pass.order.Status.Authorizations[i].Challenge; challenge != nil && challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared {
+		authorization := &pass.order.Status.Authorizations[i]
+		// The CA may be looking at those that were seen already: a pod that is not there yet would come between.
+		if challenge := authorization.Challenge; isShared(challenge) && !pass.progress.Checked[authorization.URL] {
 			challenge.AnsweredBy, challenge.PresentedAt = v1.SolverPod, &now
 		}
 	}

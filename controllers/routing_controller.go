@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -80,9 +82,19 @@ const (
 	betweenWrites = time.Second
 	// distrust is how long orders have pods of their own after a route did not lead to the operator.
 	distrust = time.Hour
-	// routeRetry is how soon a change that failed is tried again.
-	routeRetry = 2 * time.Second
+	// heldFor is how long a namespace without routes is remembered.
+	heldFor = time.Hour
+	// routeRetry is how soon a change that failed is tried again, and clearRetry how soon where no order waits for it: what
+	// the API server refuses to have taken away may be there for ever.
+	routeRetry, clearRetry = 2 * time.Second, time.Minute
 )
+
+func retryAt(plan routing.Plan, now time.Time) time.Time {
+	if plan.OnlyClears() {
+		return now.Add(clearRetry)
+	}
+	return now.Add(routeRetry)
+}
 
 // Reconcile brings the routes of one namespace to what its orders need.
 func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
@@ -97,7 +109,7 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	plan := routing.Decide(*state)
 	news := r.remember(held, plan)
 	if plan.Idle() {
-		held.nextPass = now.Add(betweenLooks)
+		r.looked(held, now)
 		if news {
 			// An Ingress that came while this pass looked woke nobody, since nobody was known to wait for it.
 			return report.Result(nil, held.nextPass, now)
@@ -105,9 +117,11 @@ func (r *RoutingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return report.Result(nil, plan.Recheck, now)
 	}
 	err = r.act(ctx, held, plan)
-	r.wrote(held, err)
+	if r.wrote(held, err) {
+		logf.FromContext(ctx).Info("The routes of challenges cannot be changed as they should be", "error", err.Error())
+	}
 	if err != nil {
-		return report.Result(outcome.WaitUntil(now.Add(routeRetry), "RouteError", "%v", err), plan.Recheck, now)
+		return report.Result(outcome.WaitUntil(retryAt(plan, now), "RouteError", "%v", err), plan.Recheck, now)
 	}
 	// Whether all of it came to be is seen then.
 	return report.Result(nil, held.nextPass, now)
@@ -120,6 +134,10 @@ func (r *RoutingReconciler) holding(namespace string) *heldRoutes {
 		r.held = map[string]*heldRoutes{}
 	}
 	if r.held[namespace] == nil {
+		now := r.Client.Now()
+		maps.DeleteFunc(r.held, func(_ string, held *heldRoutes) bool {
+			return len(held.needed)+len(held.edited) == 0 && !held.nextPass.IsZero() && now.After(held.nextPass.Add(heldFor))
+		})
 		r.held[namespace] = &heldRoutes{lenient: map[string]bool{}}
 	}
 	return r.held[namespace]
@@ -138,11 +156,20 @@ func (r *RoutingReconciler) remember(held *heldRoutes, plan routing.Plan) (news 
 	return news
 }
 
-func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) {
+func (r *RoutingReconciler) looked(held *heldRoutes, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	held.nextPass = now.Add(betweenLooks)
+}
+
+// wrote keeps how a change went, and says whether it failed in another way than the one before.
+func (r *RoutingReconciler) wrote(held *heldRoutes, problem error) (news bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news = problem != nil && (held.problem == nil || held.problem.Error() != problem.Error())
 	held.nextPass, held.problem = r.Client.Now().Add(betweenWrites), problem
 	held.grant = heldGrant{}
+	return news
 }
 
 // problem is what the routes of a namespace could not be made for, nil if they could.
@@ -257,11 +284,12 @@ func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State,
 	if !isGone && (known.found == nil || !state.Now.Before(known.looked.Add(grantTrust))) {
 		grant := &gatewayv1beta1.ReferenceGrant{}
 		err := r.Client.Live.Get(ctx, types.NamespacedName{Namespace: r.Settings.OwnNamespace, Name: routing.GrantName(state.Namespace)}, grant)
-		if client.IgnoreNotFound(err) != nil {
+		// A cluster may have HTTPRoutes and no grants: then only what needs one fails.
+		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
 			return err
 		}
 		*known = heldGrant{looked: state.Now}
-		if err == nil {
+		if err == nil && grant.Labels[r.Settings.Names.Label.HTTP01Solver] == "true" {
 			known.found = grant
 		}
 	}
@@ -271,14 +299,15 @@ func (r *RoutingReconciler) loadGrant(ctx context.Context, state *routing.State,
 	return nil
 }
 
-// act carries a plan out. What fails does not hold up the rest.
+// act carries a plan out. What fails does not hold up the rest. What was written need not be remembered: the next pass
+// compares what the lists show then, and nobody reads these objects by their names, which would end the memory.
 func (r *RoutingReconciler) act(ctx context.Context, held *heldRoutes, plan routing.Plan) error {
 	var failures []error
 	for _, object := range plan.Create {
-		failures = append(failures, r.refused(held, r.wayOf(object), written("making", object, r.Client.Create(ctx, object))))
+		failures = append(failures, r.refused(held, r.wayOf(object), written("making", object, r.Client.Cached.Create(ctx, object))))
 	}
 	for _, object := range plan.Update {
-		failures = append(failures, r.refused(held, r.wayOf(object), written("changing", object, r.Client.Update(ctx, object))))
+		failures = append(failures, r.refused(held, r.wayOf(object), written("changing", object, r.Client.Cached.Update(ctx, object))))
 	}
 	for _, edit := range plan.Edits {
 		failures = append(failures, r.refused(held, edit.Way, r.edit(ctx, edit)))
@@ -300,7 +329,7 @@ func (r *RoutingReconciler) edit(ctx context.Context, edit routing.Edit) error {
 	if !needed {
 		return nil
 	}
-	return written("changing the challenges' paths in", now, r.Client.Update(ctx, changed))
+	return written("changing the challenges' paths in", now, r.Client.Cached.Update(ctx, changed))
 }
 
 // wayOf is what an Ingress of ours has in common with those that are routed alike, empty for anything else.
@@ -320,10 +349,11 @@ func (r *RoutingReconciler) refused(held *heldRoutes, way string, err error) err
 	return fmt.Errorf("%w; it is tried again with paths of type ImplementationSpecific", err)
 }
 
-// written says what a write failed with. An object that goes, with its namespace or by another hand, is no failure.
+// written says what a write failed with. An object that goes, with its namespace or by another hand, is no failure, nor
+// one that somebody changed meanwhile: the next pass sees it.
 func written(doing string, object routing.Object, err error) error {
 	switch {
-	case err == nil, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), outcome.IsMomentary(err):
+	case err == nil, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsConflict(err):
 		return nil
 	case meta.IsNoMatchError(err):
 		return fmt.Errorf("the cluster does not serve kind %s: install the CRDs of the Gateway API", routeKind(object))
@@ -414,8 +444,26 @@ func (r *RoutingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.Gateways.wakeByRoutes(made, isOurs)
+	r.Gateways.wakeByRoutes(made, isOurs, r.granted)
 	return nil
+}
+
+// granted are the namespaces that have a grant of ours. One whose namespace went while no operator ran is found by
+// nothing else.
+func (r *RoutingReconciler) granted(ctx context.Context) ([]string, error) {
+	if r.Settings.Service == "" {
+		return nil, nil
+	}
+	var grants gatewayv1beta1.ReferenceGrantList
+	err := r.Client.Live.List(ctx, &grants, client.InNamespace(r.Settings.OwnNamespace), r.ours())
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	var namespaces []string
+	for i := range grants.Items {
+		namespaces = append(namespaces, grants.Items[i].Annotations[r.Settings.Names.Annotation.ACME.ChallengeNamespace])
+	}
+	return namespaces, err
 }
 
 // concerns says whether an Ingress is ours, has a path of ours, or is to have one.
@@ -444,13 +492,13 @@ func wasRouted(order *acmev1.Order) bool {
 	})
 }
 
-// routed are the namespaces that have routes.
+// routed are the namespaces that have routes, or paths in the Ingresses of others.
 func (r *RoutingReconciler) routed(context.Context, client.Object) []reconcile.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var requests []reconcile.Request
 	for namespace, held := range r.held {
-		if len(held.needed) > 0 {
+		if len(held.needed)+len(held.edited) > 0 {
 			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: namespace}})
 		}
 	}

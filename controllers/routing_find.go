@@ -19,6 +19,7 @@ import (
 	"github.com/certwright/certwright/internal/outcome"
 	"github.com/certwright/certwright/internal/routing"
 	"github.com/certwright/certwright/internal/solver"
+	"github.com/certwright/certwright/internal/source"
 )
 
 // Mode says what answers the challenges of a solver, or why nothing can. It is empty where no routes are made, because
@@ -168,7 +169,7 @@ func (r *RoutingReconciler) throughPassthrough(ctx context.Context, challenge so
 	}
 	for i := range routes.Items {
 		route := &routes.Items[i]
-		if !routing.LeadsTLS(route, answer) {
+		if !r.Settings.LeadsTLS(route, answer) {
 			continue
 		}
 		return r.attached(ctx, attachment{
@@ -179,12 +180,12 @@ func (r *RoutingReconciler) throughPassthrough(ctx context.Context, challenge so
 	return solver.Route{}, r.missing(challenge, "the TLSRoute", nil)
 }
 
-// attachment is a route of the Gateway API, and what a Gateway has to have that carries it.
+// attachment is a route of the Gateway API, and what the parent has to have that carries it.
 type attachment struct {
 	name, namespace, host string
 	parents               []gatewayv1.ParentReference
 	status                gatewayv1.RouteStatus
-	problem               func(*gatewayv1.Gateway, gatewayv1.ParentReference, string) string
+	problem               func(routing.Listeners, gatewayv1.ParentReference, string) string
 }
 
 // attached is where the parents of a route are reached. It fails if they do not carry it, or cannot.
@@ -195,7 +196,7 @@ func (r *RoutingReconciler) attached(ctx context.Context, route attachment) (sol
 	}
 	var problems []string
 	for _, parent := range route.parents {
-		addresses, problem := r.gateway(ctx, route, parent)
+		addresses, problem := r.reached(ctx, route, parent)
 		result.Addresses = append(result.Addresses, addresses...)
 		if problem != "" {
 			problems = append(problems, problem)
@@ -207,22 +208,62 @@ func (r *RoutingReconciler) attached(ctx context.Context, route attachment) (sol
 	return result, nil
 }
 
-// gateway is where a parent of a route is reached by a CA, and why it is not.
-func (r *RoutingReconciler) gateway(ctx context.Context, route attachment, parent gatewayv1.ParentReference) ([]string, string) {
-	if parent.Kind != nil && *parent.Kind != "Gateway" {
-		// Another kind of parent says itself, in the route's status, what it does not carry.
-		return nil, ""
-	}
+// reached is where a parent of a route is reached by a CA, and why it is not.
+func (r *RoutingReconciler) reached(ctx context.Context, route attachment, parent gatewayv1.ParentReference) ([]string, string) {
 	name := types.NamespacedName{Namespace: route.namespace, Name: string(parent.Name)}
 	if parent.Namespace != nil {
 		name.Namespace = string(*parent.Namespace)
 	}
+	kind := source.GatewayKind
+	if parent.Kind != nil {
+		kind = string(*parent.Kind)
+	}
+	switch kind {
+	case source.GatewayKind:
+		gateway, problem := r.gateway(ctx, name)
+		if problem == "" {
+			problem = route.problem(routing.ListenersOf(gateway), parent, route.host)
+		}
+		if problem != "" {
+			return nil, problem
+		}
+		return routing.GatewayAddresses(gateway), ""
+	case source.ListenerSetKind:
+		return r.reachedSet(ctx, route, parent, name)
+	default:
+		// Another kind of parent says itself, in the route's status, what it does not carry.
+		return nil, ""
+	}
+}
+
+// reachedSet is where a ListenerSet is reached, which is where its Gateway is.
+func (r *RoutingReconciler) reachedSet(ctx context.Context, route attachment, parent gatewayv1.ParentReference, name types.NamespacedName) ([]string, string) {
+	if !r.Gateways.serves(listenerSets) {
+		return nil, fmt.Sprintf("the cluster does not serve ListenerSets of %s: install the CRDs of a Gateway API that has them", gatewayv1.GroupVersion)
+	}
+	set := &gatewayv1.ListenerSet{}
+	if err := r.Client.Cached.Get(ctx, name, set); err != nil {
+		return nil, fmt.Sprintf("ListenerSet %q cannot be read: %v", name, err)
+	}
+	if problem := route.problem(routing.ListenersOfSet(set), parent, route.host); problem != "" {
+		return nil, problem
+	}
+	of, known := source.ParentOf(set)
+	if !known {
+		return nil, ""
+	}
+	gateway, problem := r.gateway(ctx, of)
+	if problem != "" {
+		return nil, problem
+	}
+	return routing.GatewayAddresses(gateway), ""
+}
+
+// gateway is the Gateway of a name, or why there is none.
+func (r *RoutingReconciler) gateway(ctx context.Context, name types.NamespacedName) (*gatewayv1.Gateway, string) {
 	gateway := &gatewayv1.Gateway{}
 	if err := r.Client.Cached.Get(ctx, name, gateway); err != nil {
 		return nil, fmt.Sprintf("Gateway %q cannot be read: %v", name, err)
 	}
-	if problem := route.problem(gateway, parent, route.host); problem != "" {
-		return nil, problem
-	}
-	return routing.GatewayAddresses(gateway), ""
+	return gateway, ""
 }

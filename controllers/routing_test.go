@@ -22,6 +22,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	v1 "github.com/certwright/certwright/api/v1"
 	"github.com/certwright/certwright/internal/operator"
 	"github.com/certwright/certwright/internal/routing"
@@ -123,6 +124,91 @@ var _ = Describe("the route of a challenge", func() {
 		// Somebody, or the deletion of the namespace, takes the last route away.
 		Expect(s.Delete(ctx, &routes[0])).To(Succeed())
 		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(grant), grant)) }).Should(BeTrue())
+	})
+
+	It("is an Ingress as ever where the cluster has HTTPRoutes and no ReferenceGrants", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes")).To(Succeed())
+		Expect(plane.RemoveGatewayAPI(ctx, "referencegrants")).To(Succeed())
+		e := startEdge(ctx, s)
+		inBackground(e.giveAddresses)
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
+		Expect(e.answeredBy("certwright-http01")).To(BeNumerically(">", 0))
+	})
+
+	It("leaves no grant behind where its namespace went while no operator ran", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
+		grant := func(name string, labels map[string]string) *gatewayv1beta1.ReferenceGrant {
+			return &gatewayv1beta1.ReferenceGrant{
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{names.Annotation.ACME.ChallengeNamespace: s.namespace}},
+				Spec: gatewayv1beta1.ReferenceGrantSpec{
+					From: []gatewayv1beta1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "HTTPRoute", Namespace: gatewayv1.Namespace(s.namespace)}},
+					To:   []gatewayv1beta1.ReferenceGrantTo{{Kind: "Service"}},
+				},
+			}
+		}
+		left := grant(routing.GrantName(s.namespace), map[string]string{names.Label.HTTP01Solver: "true"})
+		startEdge(ctx, s, func(options *operator.Options) {
+			left.Namespace = options.OwnNamespace
+			create(ctx, s, left)
+		})
+		Eventually(func() bool { return apierrors.IsNotFound(s.Get(ctx, client.ObjectKeyFromObject(left), left)) }).Should(BeTrue())
+	})
+
+	It("leaves a grant of its name alone that somebody else made", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants")).To(Succeed())
+		clock := &clock{}
+		theirs := &gatewayv1beta1.ReferenceGrant{
+			ObjectMeta: metav1.ObjectMeta{Name: routing.GrantName(s.namespace)},
+			Spec: gatewayv1beta1.ReferenceGrantSpec{
+				From: []gatewayv1beta1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "GRPCRoute", Namespace: gatewayv1.Namespace(s.namespace)}},
+				To:   []gatewayv1beta1.ReferenceGrantTo{{Kind: "Service", Name: new(gatewayv1.ObjectName("theirs"))}},
+			},
+		}
+		e := startEdge(ctx, s, clock.operator, func(options *operator.Options) {
+			theirs.Namespace = options.OwnNamespace
+			create(ctx, s, theirs)
+			options.HTTP01Nameservers = []string{"127.0.0.1:1"}
+		})
+		createGateway(ctx, s, gatewayv1.HTTPProtocolType)
+		create(ctx, s, e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{ParentRefs: []v1.ParentReference{{Name: "public"}}})))
+		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &gatewayv1.HTTPRouteList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(6 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 404")
+		now := &gatewayv1beta1.ReferenceGrant{}
+		Expect(s.Get(ctx, client.ObjectKeyFromObject(theirs), now)).To(Succeed())
+		Expect(now.Spec).To(Equal(theirs.Spec))
+	})
+
+	It("is asked at the Gateway of a ListenerSet, where the solver names one", func(ctx SpecContext) {
+		Expect(plane.InstallGatewayAPI("gateways", "httproutes", "referencegrants", "listenersets")).To(Succeed())
+		clock := &clock{}
+		e := startEdge(ctx, s, clock.operator, func(options *operator.Options) { options.HTTP01Nameservers = []string{"127.0.0.1:1"} })
+		createGateway(ctx, s, gatewayv1.HTTPSProtocolType)
+		set := func(name string, listener gatewayv1.ListenerEntry) *gatewayv1.ListenerSet {
+			listener.Name = "web"
+			return &gatewayv1.ListenerSet{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+				Spec:       gatewayv1.ListenerSetSpec{ParentRef: gatewayv1.ParentGatewayReference{Name: "public"}, Listeners: []gatewayv1.ListenerEntry{listener}},
+			}
+		}
+		create(ctx, s,
+			set("web", gatewayv1.ListenerEntry{Port: 80, Protocol: gatewayv1.HTTPProtocolType}),
+			set("other", gatewayv1.ListenerEntry{Port: 80, Protocol: gatewayv1.HTTPProtocolType, Hostname: new(gatewayv1.Hostname("other.example.test"))}),
+			e.world.issuer(s.namespace, byGateway(v1.HTTP01GatewayHTTPRoute{})))
+		of := func(parent string) *v1.Certificate {
+			crt := certificate(s.namespace, parent, "acme", withNames(parent+"-set.example.test"))
+			crt.Annotations = map[string]string{names.Annotation.ACME.ParentRefName: parent, names.Annotation.ACME.ParentRefKind: "ListenerSet"}
+			create(ctx, s, crt)
+			return crt
+		}
+		web, other := of("web"), of("other")
+		Eventually(func() int { return len(ours(ctx, s, &gatewayv1.HTTPRouteList{}).Items) }).Should(Equal(2))
+		clock.ahead.Add(int64(6 * time.Second))
+		expectWaiting(ctx, s, web, "the route answers, and the public name does not yet")
+		expectWaiting(ctx, s, other, `ListenerSet "other" has no listener that speaks plain HTTP for other-set.example.test: "web" is for other.example.test`)
 	})
 
 	It("is told to be missing a listener that could carry it", func(ctx SpecContext) {
@@ -256,6 +342,38 @@ var _ = Describe("the route of a challenge", func() {
 			g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", "FallsBackToPods"),
 				HaveField("Note", ContainSubstring("the answer has status 503")))))
 		}).Should(Succeed())
+	})
+
+	It("stays as it is for the names of an order whose route does lead to the operator", func(ctx SpecContext) {
+		program := buildSolver()
+		clock := &clock{}
+		e := startEdge(ctx, s, withPods, clock.operator)
+		inBackground(e.giveAddresses)
+		inBackground(func(ctx context.Context) { e.runPods(ctx, program) })
+		e.intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			var pods corev1.PodList
+			if !strings.HasPrefix(r.Host, "bad.") || s.List(ctx, &pods, client.InNamespace(s.namespace)) != nil || len(pods.Items) > 0 {
+				return false
+			}
+			http.Error(w, "not from here", http.StatusServiceUnavailable)
+			return true
+		})
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
+		crt := certificate(s.namespace, "web", "acme", withNames("good.example.test", "bad.example.test"))
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(10 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 503")
+		clock.ahead.Add(int64(15 * time.Second))
+		expectReady(ctx, s, crt)
+		var orders acmev1.OrderList
+		Expect(s.List(ctx, &orders, client.InNamespace(s.namespace))).To(Succeed())
+		Expect(orders.Items).To(HaveLen(1), "it took more than one order")
+		answered := map[string]v1.SolverMode{}
+		for _, authorization := range orders.Items[0].Status.Authorizations {
+			answered[authorization.Identifier] = authorization.Challenge.AnsweredBy
+		}
+		Expect(answered).To(Equal(map[string]v1.SolverMode{"good.example.test": v1.SolverShared, "bad.example.test": v1.SolverPod}))
 	})
 
 	It("need not be seen by the operator: after a minute the CA is asked all the same", func(ctx SpecContext) {

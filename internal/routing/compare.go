@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -11,7 +12,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 )
 
-// compare plans the way from what there is to what there should be. Pods never change: a new challenge is another order's.
+// compare plans the way from what there is to what there should be. Pods never change: they are replaced.
 func (s State) compare(desired []Object, plan *Plan) {
 	existing := map[string]Object{}
 	for _, object := range s.existing() {
@@ -71,15 +72,17 @@ func identity(object Object) string {
 }
 
 // isSpent says whether an object will not do any more what it is there for, and is to be made anew: a pod that was
-// evicted or ended with its node, or the shared Service when the operator answers at another port than it did. No
-// Service is ever changed, which is a right that the operator does without.
+// evicted, ended with its node, or lacks an answer that the operator was to give before; or the shared Service when the
+// operator answers at another port than it did. No Service is ever changed, which is a right that the operator does
+// without.
 func isSpent(have, want Object) bool {
 	if have.GetDeletionTimestamp() != nil {
 		return false
 	}
 	switch have := have.(type) {
 	case *corev1.Pod:
-		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded
+		wanted, ok := want.(*corev1.Pod)
+		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded || ok && !answersAll(have, wanted)
 	case *corev1.Service:
 		wanted, ok := want.(*corev1.Service)
 		return ok && len(wanted.OwnerReferences) == 0 && (len(have.Spec.Ports) != 1 ||
@@ -87,6 +90,16 @@ func isSpent(have, want Object) bool {
 	default:
 		return false
 	}
+}
+
+// answersAll says whether a pod has all answers of another on its command line. Others may have added containers and
+// arguments.
+func answersAll(have, want *corev1.Pod) bool {
+	var answers []string
+	for i := range have.Spec.Containers {
+		answers = append(answers, have.Spec.Containers[i].Args...)
+	}
+	return !slices.ContainsFunc(want.Spec.Containers[0].Args, func(answer string) bool { return !slices.Contains(answers, answer) })
 }
 
 // isFixed says whether an object never changes once it is made.

@@ -116,10 +116,31 @@ func parentText(parent gatewayv1.ParentReference) string {
 	return text
 }
 
-// ListenerProblem says why a Gateway cannot answer a CA at a host: the CA asks in plain HTTP at port 80. section and
+// Listeners are those of a parent of routes.
+type Listeners struct {
+	// Of is the kind and the name of the parent, for people.
+	Of      string
+	Entries []gatewayv1.Listener
+}
+
+// ListenersOf are those of a Gateway.
+func ListenersOf(gateway *gatewayv1.Gateway) Listeners {
+	return Listeners{Of: fmt.Sprintf("Gateway %q", gateway.Name), Entries: gateway.Spec.Listeners}
+}
+
+// ListenersOfSet are those of a ListenerSet.
+func ListenersOfSet(set *gatewayv1.ListenerSet) Listeners {
+	result := Listeners{Of: fmt.Sprintf("ListenerSet %q", set.Name)}
+	for _, entry := range set.Spec.Listeners {
+		result.Entries = append(result.Entries, gatewayv1.Listener(entry))
+	}
+	return result
+}
+
+// ListenerProblem says why listeners cannot answer a CA at a host: the CA asks in plain HTTP at port 80. section and
 // port narrow the listeners down as a parent reference does. It is empty if one can.
-func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
-	return listenerProblem(gateway, parent, host, "speaks plain HTTP", func(listener *gatewayv1.Listener) string {
+func ListenerProblem(listeners Listeners, parent gatewayv1.ParentReference, host string) string {
+	return listenerProblem(listeners, parent, host, "speaks plain HTTP", func(listener *gatewayv1.Listener) string {
 		if listener.Protocol != gatewayv1.HTTPProtocolType {
 			return fmt.Sprintf("speaks %s", listener.Protocol)
 		}
@@ -129,8 +150,8 @@ func ListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReferenc
 
 // TLSListenerProblem is ListenerProblem for TLS-ALPN-01: the CA asks by TLS at port 443, which the Gateway must not
 // answer itself.
-func TLSListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host string) string {
-	return listenerProblem(gateway, parent, host, "passes TLS through (protocol TLS, mode Passthrough)", func(listener *gatewayv1.Listener) string {
+func TLSListenerProblem(listeners Listeners, parent gatewayv1.ParentReference, host string) string {
+	return listenerProblem(listeners, parent, host, "passes TLS through (protocol TLS, mode Passthrough)", func(listener *gatewayv1.Listener) string {
 		if listener.Protocol != gatewayv1.TLSProtocolType {
 			return fmt.Sprintf("speaks %s", listener.Protocol)
 		}
@@ -142,10 +163,10 @@ func TLSListenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentRefer
 }
 
 // listenerProblem looks for a listener for a host in which nothing is unfit.
-func listenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReference, host, wanted string, unfit func(*gatewayv1.Listener) string) string {
+func listenerProblem(listeners Listeners, parent gatewayv1.ParentReference, host, wanted string, unfit func(*gatewayv1.Listener) string) string {
 	var seen []string
-	for i := range gateway.Spec.Listeners {
-		listener := &gateway.Spec.Listeners[i]
+	for i := range listeners.Entries {
+		listener := &listeners.Entries[i]
 		if parent.SectionName != nil && *parent.SectionName != listener.Name || parent.Port != nil && *parent.Port != listener.Port {
 			continue
 		}
@@ -160,9 +181,9 @@ func listenerProblem(gateway *gatewayv1.Gateway, parent gatewayv1.ParentReferenc
 		}
 	}
 	if len(seen) == 0 {
-		return fmt.Sprintf("Gateway %q has no listener that the solver's parentRefs mean", gateway.Name)
+		return fmt.Sprintf("%s has no listener that the solver's parentRefs mean", listeners.Of)
 	}
-	return fmt.Sprintf("Gateway %q has no listener that %s for %s: %s", gateway.Name, wanted, host, strings.Join(seen, ", "))
+	return fmt.Sprintf("%s has no listener that %s for %s: %s", listeners.Of, wanted, host, strings.Join(seen, ", "))
 }
 
 // admits says whether a listener's host name covers a host.

@@ -60,6 +60,11 @@ func (p Plan) Idle() bool {
 	return len(p.Create)+len(p.Update)+len(p.Delete)+len(p.Edits) == 0
 }
 
+// OnlyClears says whether all that there is to do is to take away what no order needs.
+func (p Plan) OnlyClears() bool {
+	return len(p.Create)+len(p.Update) == 0 && !slices.ContainsFunc(p.Edits, func(edit Edit) bool { return len(edit.Paths) > 0 })
+}
+
 // Decide says how the routes of a namespace are brought to what its orders need.
 func Decide(s State) Plan {
 	var answers []Answer
@@ -354,7 +359,7 @@ func (s State) pods(answers []Answer) []Object {
 	for _, uid := range slices.Sorted(maps.Keys(byOrder)) {
 		own := byOrder[uid]
 		order := own[0].Order
-		result = append(result, s.pod(order, own), s.podService(order, own[0].Way))
+		result = append(result, s.pod(order, own), s.podService(order, own))
 		number := 0
 		for _, chunk := range chunks(own) {
 			name := fmt.Sprintf("%s-%d", podName(order), number)

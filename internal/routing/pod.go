@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,14 +32,14 @@ func (s State) ownedBy(object metav1.Object, order *acmev1.Order) {
 }
 
 // podService leads to the pod of an order.
-func (s State) podService(order *acmev1.Order, way Way) Object {
+func (s State) podService(order *acmev1.Order, answers []Answer) Object {
 	result := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: podName(order), Namespace: s.Namespace}}
 	s.ours(&result.ObjectMeta)
 	// A sidecar would ask the CA for a client certificate.
 	result.Annotations = map[string]string{"auth.istio.io/8089": "NONE"}
 	result.Spec.Type = corev1.ServiceTypeNodePort
-	if asked := way.serviceType(); asked != "" {
-		result.Spec.Type = asked
+	if at := slices.IndexFunc(answers, func(a Answer) bool { return a.Way.serviceType() != "" }); at >= 0 {
+		result.Spec.Type = answers[at].Way.serviceType()
 	}
 	result.Spec.Selector = map[string]string{s.Names.Label.HTTP01Solver: "true", s.Names.Label.HTTP01Route: podName(order)}
 	result.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: PodPort, TargetPort: intstr.FromInt32(PodPort), Protocol: corev1.ProtocolTCP}}
@@ -95,7 +96,9 @@ func (s State) pod(order *acmev1.Order, answers []Answer) Object {
 	if s.RuntimeClass != "" {
 		result.Spec.RuntimeClassName = &s.RuntimeClass
 	}
-	if template := answers[0].Way.podTemplate(); template != nil {
+	// One pod can follow one template: the first that a solver of the order has.
+	if at := slices.IndexFunc(answers, func(a Answer) bool { return a.Way.podTemplate() != nil }); at >= 0 {
+		template := answers[at].Way.podTemplate()
 		templated(&result.ObjectMeta, template.Metadata)
 		fill(&result.Spec, template.Spec)
 	}

@@ -325,6 +325,22 @@ func TestPodOfAnOrder(t *testing.T) {
 	}
 }
 
+// Names of one order may have different solvers, and there is one pod: a template that one of them has is followed.
+func TestThePodOfAnOrderFollowsTheTemplateOfAnyOfItsSolvers(t *testing.T) {
+	plain, template := byIngress(v1.HTTP01Ingress{}), byIngress(v1.HTTP01Ingress{
+		ServiceType: corev1.ServiceTypeClusterIP, PodTemplate: &v1.SolverPodTemplate{Spec: v1.SolverPodSpec{PriorityClassName: "low"}},
+	})
+	o := order("a", v1.SolverPod, plain, "a.example.test", "b.example.test")
+	o.Status.Authorizations[1].Challenge.Solver = &v1.ACMESolver{HTTP01: &template}
+	plan := routing.Decide(state(o))
+	if pod := find[*corev1.Pod](t, plan.Create); pod.Spec.PriorityClassName != "low" {
+		t.Errorf("the template is not honoured: %+v", pod.Spec)
+	}
+	if service := find[*corev1.Service](t, plan.Create); service.Spec.Type != corev1.ServiceTypeClusterIP {
+		t.Errorf("service %+v", service.Spec)
+	}
+}
+
 func TestPodGoesWithTheOrder(t *testing.T) {
 	s := state(order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
 	s = after(s, routing.Decide(s))
@@ -347,6 +363,25 @@ func TestAPodThatEndedIsReplaced(t *testing.T) {
 		if len(plan.Delete) != 1 || len(written(routing.Decide(after(s, plan)).Create)) != 1 {
 			t.Errorf("%s: delete %v", phase, written(plan.Delete))
 		}
+	}
+}
+
+// An order may have had a pod for one name from the beginning when the route of another leads elsewhere.
+func TestAPodThatLacksAnAnswerIsReplaced(t *testing.T) {
+	o := order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test", "b.example.test")
+	o.Status.Authorizations[1].Challenge.AnsweredBy = v1.SolverShared
+	s := state(o)
+	s = after(s, routing.Decide(s))
+	o.Status.Authorizations[1].Challenge.AnsweredBy = v1.SolverPod
+	plan := routing.Decide(s)
+	find[*corev1.Pod](t, plan.Delete)
+	s = after(s, plan)
+	plan = routing.Decide(s)
+	if pod := find[*corev1.Pod](t, plan.Create); len(pod.Spec.Containers[0].Args) != 2 {
+		t.Errorf("answers %v", pod.Spec.Containers[0].Args)
+	}
+	if plan = routing.Decide(after(s, plan)); !plan.Idle() {
+		t.Errorf("replaced again: %v", written(plan.Delete))
 	}
 }
 
@@ -551,7 +586,7 @@ func TestListenerProblem(t *testing.T) {
 		"the wildcard's own": {[]gatewayv1.Listener{listener("web", "HTTP", "*.a.example.test")}, gatewayv1.ParentReference{}, `Gateway "public" has no listener that speaks plain HTTP for a.example.test: "web" is for *.a.example.test`},
 	} {
 		gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Name: "public"}, Spec: gatewayv1.GatewaySpec{Listeners: test.listeners}}
-		if got := routing.ListenerProblem(gateway, test.parent, "a.example.test"); got != test.want {
+		if got := routing.ListenerProblem(routing.ListenersOf(gateway), test.parent, "a.example.test"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
@@ -596,6 +631,20 @@ func TestPodProblem(t *testing.T) {
 		if got := routing.PodProblem(&corev1.Pod{Status: test.status}); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// What is known of one Ingress of others, such as that its route leads elsewhere or that its controller refuses strict
+// paths, says nothing of the next, nor of the Ingresses that are made for a class.
+func TestIngressesOfOthersAreWaysOfTheirOwn(t *testing.T) {
+	key := func(ingress v1.HTTP01Ingress) string { return routing.Way{Ingress: &ingress}.Key() }
+	shop := key(v1.HTTP01Ingress{Name: "shop"})
+	if shop == key(v1.HTTP01Ingress{Name: "blog"}) || shop == key(v1.HTTP01Ingress{}) {
+		t.Error("two ways have one key")
+	}
+	// Class and template do not matter where nothing is made.
+	if shop != key(v1.HTTP01Ingress{Name: "shop", IngressTemplate: &v1.SolverIngressTemplate{}}) {
+		t.Error("one Ingress has two keys")
 	}
 }
 

@@ -74,6 +74,6 @@ func (s State) tlsRoute(name string, way Way, hosts []string) *gatewayv1.TLSRout
 }
 
 // LeadsTLS says whether a TLSRoute of ours leads to an answer.
-func LeadsTLS(route *gatewayv1.TLSRoute, answer Answer) bool {
-	return slices.Contains(route.Spec.Hostnames, gatewayv1.Hostname(answer.routeHost()))
+func (s Settings) LeadsTLS(route *gatewayv1.TLSRoute, answer Answer) bool {
+	return s.isOfWay(route, answer) && slices.Contains(route.Spec.Hostnames, gatewayv1.Hostname(answer.routeHost()))
 }

@@ -145,6 +145,16 @@ func TestTLSRouteTakesNoPartInOthers(t *testing.T) {
 	}
 }
 
+// Two issuers may prove the same name through different Gateways at the same time.
+func TestATLSRouteOfAnotherWayDoesNotLead(t *testing.T) {
+	mine, theirs := tlsOrder("a", "public", "a.example.test"), tlsOrder("b", "internal", "a.example.test")
+	s := state(mine)
+	route := find[*gatewayv1.TLSRoute](t, routing.Decide(s).Create)
+	if !s.LeadsTLS(route, routing.Answers(names, mine)[0]) || s.LeadsTLS(route, routing.Answers(names, theirs)[0]) {
+		t.Error("a TLSRoute leads for its own parents only")
+	}
+}
+
 func TestGrantOfBeforeIsWidened(t *testing.T) {
 	s := state(tlsOrder("a", "public", "a.example.test"))
 	s = after(s, routing.Decide(s))
@@ -187,7 +197,7 @@ func TestTLSListenerProblem(t *testing.T) {
 	} {
 		gateway := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{Listeners: []gatewayv1.Listener{test.listener}}}
 		gateway.Name = "public"
-		if got := routing.TLSListenerProblem(gateway, gatewayv1.ParentReference{}, "a.example.test"); got != test.want {
+		if got := routing.TLSListenerProblem(routing.ListenersOf(gateway), gatewayv1.ParentReference{}, "a.example.test"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

@@ -146,6 +146,8 @@ func (w Way) Edits() bool { return w.Ingress != nil && w.Ingress.Name != "" }
 // Key is the same for ways that can share an object, and short enough for a label.
 func (w Way) Key() string {
 	switch {
+	case w.Edits():
+		return digest([]any{"Ingress", w.Ingress.Name})
 	case w.Ingress != nil:
 		return digest([]any{"Ingress", w.Ingress.Class, w.Ingress.IngressClassName, w.Ingress.IngressTemplate})
 	case w.TLS != nil:

@@ -40,12 +40,14 @@ const (
 	publicPort, publicTLSPort = 80, 443
 	// routeTimeout bounds a question through a route.
 	routeTimeout = 5 * time.Second
-	// publicGrace is how long the public name is given to answer once the route does: after that the CA is asked, which
-	// may see what cannot be seen from inside the cluster.
+	// mostAddresses bounds the addresses of a route that are asked.
+	mostAddresses = 8
+	// publicGrace is how long after its answer was put in place the public name is waited for where the route answers: then
+	// the CA is asked, which may see what cannot be seen from inside the cluster.
 	publicGrace = 10 * time.Second
 )
 
-// RouteError says at which layer an answer was not seen. Answered says that something answered there, or that there is
+// RouteError says at which layer an answer was not seen. Answered says that something was reached there, or that there is
 // nowhere to ask: waiting for the network will not help.
 type RouteError struct {
 	Message  string
@@ -62,11 +64,15 @@ func (e *RouteError) Unwrap() error { return e.Err }
 // checkRoute asks as a CA would: at the address of the route with the name in the Host header, and at the name itself.
 // The latter is advice only, because inside a cluster names may lead elsewhere, and ways out may not lead back in.
 func (s *Solvers) checkRoute(ctx context.Context, challenge Challenge) error {
-	ctx, cancel := context.WithTimeout(ctx, routeTimeout)
+	asking, cancel := context.WithTimeout(ctx, routeTimeout)
 	defer cancel()
 	public := make(chan error, 1)
-	go func() { public <- s.askPublic(ctx, challenge) }()
-	routed := s.askRoute(ctx, challenge)
+	go func() { public <- s.askPublic(asking, challenge) }()
+	routed := s.askRoute(asking, challenge)
+	if routed != nil && ctx.Err() != nil {
+		// There was no time to ask: that says nothing of the route.
+		routed.Answered = false
+	}
 	atName := <-public
 	if atName == nil {
 		return nil
@@ -87,8 +93,8 @@ func isOurRefusal(err error) bool {
 	return refused
 }
 
-// askRoute asks at the addresses of the route. One that answers is enough: they lead to the same.
-func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
+// askRoute asks at the addresses of the route.
+func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) *RouteError {
 	route, err := s.Router.Route(ctx, challenge)
 	if failure, ok := errors.AsType[*RouteError](err); ok {
 		return failure
@@ -99,17 +105,42 @@ func (s *Solvers) askRoute(ctx context.Context, challenge Challenge) error {
 	if len(route.Addresses) == 0 {
 		return &RouteError{Message: route.Name + " has no address yet", Answered: true}
 	}
-	var last error
-	for _, address := range route.Addresses {
-		dialer := s.dialer(reach.Policy{Allowed: slices.Concat(s.Reach.Allowed, privateNetworks)})
-		last = s.ask(ctx, dialer, address, challenge, true)
-		if last == nil {
+	if err := s.askAny(ctx, route.Addresses[:min(len(route.Addresses), mostAddresses)], challenge); err != nil {
+		return &RouteError{Message: fmt.Sprintf("through %s: %v", route.Name, err), Answered: isAnswer(err), Err: err}
+	}
+	return nil
+}
+
+// askAny asks at all addresses of a route at once. One that answers is enough: they lead to the same, and not all of
+// them can be reached from everywhere. Of the failures, one of an address that was reached tells the most.
+func (s *Solvers) askAny(ctx context.Context, addresses []string, challenge Challenge) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dialer := s.dialer(reach.Policy{Allowed: slices.Concat(s.Reach.Allowed, privateNetworks)})
+	type answer struct {
+		of  int
+		err error
+	}
+	answers := make(chan answer, len(addresses))
+	for i, address := range addresses {
+		go func() { answers <- answer{i, s.ask(ctx, dialer, address, challenge, true)} }()
+	}
+	failures := make([]error, len(addresses))
+	for range addresses {
+		answered := <-answers
+		if answered.err == nil {
 			return nil
 		}
+		failures[answered.of] = answered.err
 	}
-	var seen *http01.CheckError
-	answered := errors.As(last, &seen) && (seen.Layer == http01.LayerStatus || seen.Layer == http01.LayerBody)
-	return &RouteError{Message: fmt.Sprintf("through %s: %v", route.Name, last), Answered: answered, Err: last}
+	return failures[max(slices.IndexFunc(failures, isAnswer), 0)]
+}
+
+// isAnswer says whether there was a connection over which the wrong thing came, or nothing: so do ingress controllers
+// answer that cannot reach what is behind them.
+func isAnswer(err error) bool {
+	seen, ok := errors.AsType[*http01.CheckError](err)
+	return ok && seen.Layer != http01.LayerConnect
 }
 
 // askPublic asks at the name, and where its redirects lead. The name is the tenant's and not the issuer's, so that what

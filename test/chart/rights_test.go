@@ -121,7 +121,7 @@ func (r *release) neededAnywhere() []right {
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", verbs: []string{"create"}},
 		{namespace: r.namespace, group: "coordination.k8s.io", resource: "leases", name: "certwright." + r.names.Group, verbs: []string{"get", "update"}},
 		{namespace: r.namespace, group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
-		{namespace: r.namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"get", "create", "update", "delete"}},
+		{namespace: r.namespace, group: "gateway.networking.k8s.io", resource: "referencegrants", verbs: []string{"get", "list", "create", "update", "delete"}},
 		{namespace: r.namespace, resource: "configmaps", verbs: []string{"create"}},
 		{namespace: r.namespace, resource: "configmaps", name: optionsOf(r.objects).IssuerKindsConfigMap, verbs: []string{"get", "list", "watch", "update"}},
 	}

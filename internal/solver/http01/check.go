@@ -80,15 +80,20 @@ func Check(ctx context.Context, address, host, token, want string) error {
 	}
 	// The body was only read from: there is nothing that closing could lose.
 	defer func() { _ = response.Body.Close() }()
-	failure.Status = response.StatusCode
-	if failure.Status != http.StatusOK {
-		return failure.status()
+	return failure.response(response, want)
+}
+
+// response reads a response to its end.
+func (e CheckError) response(response *http.Response, want string) error {
+	e.Status = response.StatusCode
+	if e.Status != http.StatusOK {
+		return e.status()
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return failure.at(LayerResponse, netcause.Text(err), err)
+		return e.at(LayerResponse, netcause.Text(err), err)
 	}
-	return failure.body(body, want)
+	return e.body(body, want)
 }
 
 func newRequest(ctx context.Context, address, host, token string) (*http.Request, error) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
+
+	"github.com/certwright/certwright/internal/solver/internal/netcause"
 )
 
 // Request is a question that is asked as a CA asks it.
@@ -45,6 +47,7 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 		return err
 	}
 	asked.URL.Host = asked.Host
+	var connected atomic.Bool
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, wanted, err := net.SplitHostPort(address)
 		if err != nil {
@@ -56,24 +59,23 @@ func CheckRoute(ctx context.Context, dialer Dialer, request Request) error {
 				wanted = port
 			}
 		}
-		return dialer.DialContext(ctx, network, net.JoinHostPort(host, wanted))
+		conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(host, wanted))
+		if err == nil {
+			connected.Store(true)
+		}
+		return conn, err
 	}
 	failure := CheckError{Address: request.Address, Host: request.Host}
 	response, err := routeClient(dial).Do(asked)
+	if err != nil && !connected.Load() {
+		return failure.at(LayerConnect, netcause.Text(err), err)
+	}
 	if err != nil {
 		return failure.exchange(err)
 	}
 	// The body was only read from: there is nothing that closing could lose.
 	defer func() { _ = response.Body.Close() }()
-	failure.Status = response.StatusCode
-	if failure.Status != http.StatusOK {
-		return failure.status()
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return failure.exchange(err)
-	}
-	return failure.body(body, request.Want)
+	return failure.response(response, request.Want)
 }
 
 func routeClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {

@@ -128,3 +128,21 @@ func TestARouteThatStaysAnswersForAnotherName(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// swallows has an address at which nothing answers, not even that nobody is there.
+type swallows struct{ cancel context.CancelFunc }
+
+func (s swallows) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	s.cancel()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// What was never reached is told from what was and did not answer: a pod would be reached no better.
+func TestARouteThatIsNotReachedInTimeHasNoConnection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := http01.CheckRoute(ctx, swallows{cancel}, route)
+	if seen, ok := errors.AsType[*http01.CheckError](err); !ok || seen.Layer != http01.LayerConnect {
+		t.Errorf("error %v, want one of layer Connect", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/certwright/certwright/internal/acme"
@@ -18,6 +19,8 @@ const (
 	handshakeTimeout = 5 * time.Second
 	// mostConnections bounds those that are open at once. Others wait to be accepted.
 	mostConnections = 128
+	// shortagePause is how soon a connection is accepted again after there was no room for one.
+	shortagePause = 50 * time.Millisecond
 	// mostCertificates bounds the challenge certificates that are kept.
 	mostCertificates = 64
 )
@@ -46,7 +49,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// What is closed already is what was wanted.
-	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
+	shut := func() { _ = listener.Close() }
+	defer shut()
+	stop := context.AfterFunc(ctx, shut)
 	defer stop()
 	var open sync.WaitGroup
 	defer open.Wait()
@@ -64,13 +69,33 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 			}
 			return nil
 		}
-		if err != nil {
+		if err != nil && !isShortage(err) {
 			return err
+		}
+		if err != nil {
+			<-room
+			rest(ctx)
+			continue
 		}
 		open.Go(func() {
 			defer func() { <-room }()
 			s.answer(ctx, conn)
 		})
+	}
+}
+
+// isShortage says whether there was no room for a connection, as there will be when others end.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}
+
+// rest keeps a server that has no room from asking for it over and over.
+func rest(ctx context.Context) {
+	timer := time.NewTimer(shortagePause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,5 +101,56 @@ func TestServerSaysNothingMore(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("read %d bytes, error %v", n, err)
+	}
+}
+
+// full is a listener of a process that had no file descriptor left for a connection.
+type full struct {
+	net.Listener
+	failures []error
+}
+
+func (f *full) Accept() (net.Conn, error) {
+	if len(f.failures) == 0 {
+		return f.Listener.Accept()
+	}
+	err := f.failures[0]
+	f.failures = f.failures[1:]
+	return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
+}
+
+// What runs the server ends with it: a moment without room, which whoever connects often enough can bring about, must
+// not be its end.
+func TestServerOutlivesAShortage(t *testing.T) {
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &tlsalpn01.Server{Now: time.Now, Lookup: func(context.Context, string) (string, bool) { return "token.thumbprint", true }}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, &full{listener, []error{syscall.EMFILE, syscall.ENFILE}}) }()
+	request := tlsalpn01.Request{Address: listener.Addr().String(), Name: "web.example.test", Want: "token.thumbprint"}
+	if err := tlsalpn01.Check(t.Context(), &net.Dialer{}, request); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("serving: %v", err)
+	}
+}
+
+func TestServerEndsWithItsListener(t *testing.T) {
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &tlsalpn01.Server{Now: time.Now, Lookup: func(context.Context, string) (string, bool) { return "", false }}
+	if err := server.Serve(t.Context(), &full{listener, []error{syscall.EINVAL}}); err == nil {
+		t.Error("no error")
+	}
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String()); err == nil {
+		_ = conn.Close()
+		t.Error("the listener is left open")
 	}
 }
