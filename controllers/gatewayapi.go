@@ -94,9 +94,14 @@ type GatewayAPI struct {
 	known map[part]bool
 	// missing are the parts that were served before the last look, and not at it.
 	missing map[part]bool
+	// first are the kinds that the very first look found.
+	first []part
 	// common says that what is always served is watched.
 	common bool
 }
+
+// doubtedFor is how soon is looked again where the first look did not find all kinds that Certificates come of.
+const doubtedFor = 5 * time.Second
 
 // consumer is the controller of one kind of source.
 type consumer struct {
@@ -158,17 +163,22 @@ func (a *GatewayAPI) serves(p part) bool {
 
 // Start looks until ctx ends.
 func (a *GatewayAPI) Start(ctx context.Context) error {
-	ticker := time.NewTicker(a.Every)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		if err := a.look(ctx); err != nil {
-			a.Log.V(1).Info("cannot tell which kinds of the Gateway API there are: looking again", "error", err.Error())
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		if err := a.look(ctx); err != nil {
+			a.Log.V(1).Info("cannot tell which kinds of the Gateway API there are: looking again", "error", err.Error())
+		}
+		next := a.Every
+		if a.parts.Load() == nil {
+			next = min(next, doubtedFor)
+		}
+		timer.Reset(next)
 	}
 }
 
@@ -177,6 +187,9 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 	found, err := a.discover()
 	if err != nil {
 		return err
+	}
+	if a.isDoubtful(found) {
+		return nil
 	}
 	var before []part
 	if known := a.parts.Load(); known != nil {
@@ -201,6 +214,18 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failed, a.wakeGranted(ctx))
+}
+
+// isDoubtful says whether more kinds may be about to be found. An API server that starts serves one after the other, and
+// what came of routes or grants before must not go for that: so what the first look missed has to be missing twice.
+func (a *GatewayAPI) isDoubtful(found []part) bool {
+	hasGrants := slices.Contains(found, referenceGrants) || slices.Contains(found, referenceGrantsBeta)
+	if a.parts.Load() != nil || len(found) == 0 || hasGrants && slices.Contains(found, httpRoutes) {
+		return false
+	}
+	isNews := !slices.Equal(found, a.first)
+	a.first = found
+	return isNews
 }
 
 // confirm takes a kind for gone only when it is missing twice: while a CRD is replaced, it may be missing for a moment,

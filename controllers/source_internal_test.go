@@ -58,3 +58,29 @@ func TestKindsAreMissingTwice(t *testing.T) {
 		}
 	}
 }
+
+// What the first look finds is believed where nothing that Certificates come of is missing, or where it is missing twice.
+func TestFirstLook(t *testing.T) {
+	some, more, all := []part{gateways}, []part{gateways, httpRoutes}, []part{gateways, httpRoutes, referenceGrantsBeta}
+	for name, looks := range map[string][]struct {
+		found    []part
+		doubtful bool
+	}{
+		"no Gateway API":       {{nil, false}},
+		"all of it":            {{all, false}},
+		"a server that starts": {{some, true}, {more, true}, {all, false}},
+		"a part for good":      {{more, true}, {more, false}},
+	} {
+		a := &GatewayAPI{}
+		for i, look := range looks {
+			if got := a.isDoubtful(look.found); got != look.doubtful {
+				t.Errorf("%s: doubtful at look %d: %v", name, i, got)
+			}
+		}
+	}
+	a := &GatewayAPI{}
+	a.parts.Store(&[]part{gateways})
+	if a.isDoubtful(more) {
+		t.Error("a kind that comes later is doubted")
+	}
+}
