@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/testkit"
 )
 
 var _ = Describe("what is installed", func() {
@@ -102,6 +105,26 @@ var _ = Describe("what is installed", func() {
 			}
 		}
 	})
+})
+
+var _ = It("a chart that has this one as a part may switch it by its value enabled", func() {
+	parent := GinkgoT().TempDir()
+	root, err := testkit.Root()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(`
+apiVersion: v2
+name: platform
+version: 1.0.0
+dependencies: [{name: certwright, version: ">=0", condition: certwright.enabled}]
+`), 0o600)).To(Succeed())
+	Expect(os.CopyFS(filepath.Join(parent, "charts", "certwright"), os.DirFS(filepath.Join(root, "charts", "certwright")))).To(Succeed())
+	deployments := func(enabled string) int {
+		manifests, problems, err := tool("helm", "template", "platform", parent, "--set=certwright.enabled="+enabled)
+		Expect(err).NotTo(HaveOccurred(), problems)
+		return len(ofKind(decode(manifests), "Deployment"))
+	}
+	Expect(deployments("true")).To(Equal(1))
+	Expect(deployments("false")).To(BeZero())
 })
 
 var _ = It("a namespace that YAML takes for a number is one all the same", func() {
