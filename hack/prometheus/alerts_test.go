@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	"go.yaml.in/yaml/v3"
+)
+
+// alertsOf are the expressions of the chart's alerts, by their names.
+func alertsOf(t *testing.T) map[string]string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	helm, err := exec.Command(filepath.Join(root, "hack", "tools", "build.sh"), "helm").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(strings.TrimSpace(string(helm)), "template", "certwright", filepath.Join(root, "charts", "certwright"),
+		"--set=prometheus.rules.enabled=true", "--show-only=templates/monitoring.yaml")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rule struct {
+		Spec struct {
+			Groups []struct {
+				Rules []struct{ Alert, Expr string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(out, &rule); err != nil {
+		t.Fatal(err)
+	}
+	alerts := map[string]string{}
+	for _, group := range rule.Spec.Groups {
+		for _, rule := range group.Rules {
+			alerts[rule.Alert] = rule.Expr
+		}
+	}
+	return alerts
+}
+
+const day = 24 * 60 * 60
+
+// TestAlerts has a look at the third day of certificates, as two replicas tell of them: when they expire, and when they are
+// to be renewed.
+func TestAlerts(t *testing.T) {
+	storage := promqltest.LoadedStorage(t, `
+load 1d
+  certwright_certificate_expiration_timestamp_seconds{name="lasting",pod="a"} 7776000x3
+  certwright_certificate_expiration_timestamp_seconds{name="lasting",pod="b"} 7776000x3
+  certwright_certificate_renewal_timestamp_seconds{name="lasting",pod="a"} 5184000x3
+  certwright_certificate_renewal_timestamp_seconds{name="lasting",pod="b"} 5184000x3
+  certwright_certificate_expiration_timestamp_seconds{name="brief",pod="a"} 518400x3
+  certwright_certificate_expiration_timestamp_seconds{name="brief",pod="b"} 518400x3
+  certwright_certificate_renewal_timestamp_seconds{name="brief",pod="a"} 345600x3
+  certwright_certificate_renewal_timestamp_seconds{name="brief",pod="b"} 345600x3
+  certwright_certificate_expiration_timestamp_seconds{name="overdue",pod="a"} 518400x3
+  certwright_certificate_expiration_timestamp_seconds{name="overdue",pod="b"} 518400x3
+  certwright_certificate_renewal_timestamp_seconds{name="overdue",pod="a"} 86400x3
+  certwright_certificate_renewal_timestamp_seconds{name="overdue",pod="b"} 86400x3
+  certwright_certificate_expiration_timestamp_seconds{name="unplanned",pod="a"} 518400x3
+  certwright_certificate_expiration_timestamp_seconds{name="unplanned",pod="b"} 518400x3
+`)
+	alerts := alertsOf(t)
+	engine := promqltest.NewTestEngine(t, false, time.Minute, promqltest.DefaultMaxSamplesPerQuery)
+	for alert, want := range map[string]string{
+		"CertificateExpiresSoon":    "overdue unplanned",
+		"CertificateRenewalOverdue": "overdue",
+	} {
+		query, err := engine.NewInstantQuery(context.Background(), storage, promql.NewPrometheusQueryOpts(false, time.Minute), alerts[alert], time.Unix(3*day, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		vector, err := query.Exec(context.Background()).Vector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, sample := range vector {
+			names = append(names, sample.Metric.Get("name"))
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s is told of %q, not of %q", alert, got, want)
+		}
+	}
+}
