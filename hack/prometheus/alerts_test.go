@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/storage"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -74,25 +76,70 @@ load 1d
   certwright_certificate_expiration_timestamp_seconds{name="unplanned",pod="b"} 518400x3
 `)
 	alerts := alertsOf(t)
-	engine := promqltest.NewTestEngine(t, false, time.Minute, promqltest.DefaultMaxSamplesPerQuery)
 	for alert, want := range map[string]string{
 		"CertificateExpiresSoon":    "overdue unplanned",
 		"CertificateRenewalOverdue": "overdue",
 	} {
-		query, err := engine.NewInstantQuery(context.Background(), storage, promql.NewPrometheusQueryOpts(false, time.Minute), alerts[alert], time.Unix(3*day, 0))
-		if err != nil {
-			t.Fatal(err)
-		}
-		vector, err := query.Exec(context.Background()).Vector()
-		if err != nil {
-			t.Fatal(err)
-		}
 		var names []string
-		for _, sample := range vector {
+		for _, sample := range ask(t, storage, alerts[alert]) {
 			names = append(names, sample.Metric.Get("name"))
 		}
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("%s is told of %q, not of %q", alert, got, want)
 		}
+	}
+}
+
+// ask evaluates a query on the third day.
+func ask(t *testing.T, storage storage.Queryable, text string) promql.Vector {
+	t.Helper()
+	engine := promqltest.NewTestEngine(t, false, time.Minute, promqltest.DefaultMaxSamplesPerQuery)
+	query, err := engine.NewInstantQuery(context.Background(), storage, promql.NewPrometheusQueryOpts(false, time.Minute), text, time.Unix(3*day, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vector, err := query.Exec(context.Background()).Vector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vector
+}
+
+// TestDashboardCountsOnce has two replicas tell of one Certificate: every number of Certificates that it shows is 1.
+func TestDashboardCountsOnce(t *testing.T) {
+	text, err := os.ReadFile("../../charts/certwright/dashboards/certwright.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard any
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	storage := promqltest.LoadedStorage(t, `
+load 1d
+  certwright_certificate_ready_status{namespace="shop",name="web",condition="True",pod="a"} 1x3
+  certwright_certificate_ready_status{namespace="shop",name="web",condition="True",pod="b"} 1x3
+  certwright_certificate_ready_status{namespace="shop",name="api",condition="False",pod="a"} 1x3
+  certwright_certificate_ready_status{namespace="shop",name="api",condition="False",pod="b"} 1x3
+  certwright_certificate_expiration_timestamp_seconds{namespace="shop",name="web",pod="a"} 864000x3
+  certwright_certificate_expiration_timestamp_seconds{namespace="shop",name="web",pod="b"} 864000x3
+  certwright_certificate_renewal_timestamp_seconds{namespace="shop",name="web",pod="a"} 86400x3
+  certwright_certificate_renewal_timestamp_seconds{namespace="shop",name="web",pod="b"} 86400x3
+`)
+	asked := 0
+	for _, query := range queriesIn(dashboard) {
+		if !strings.Contains(query, "certwright_certificate_") {
+			continue
+		}
+		asked++
+		found := ask(t, storage, strings.ReplaceAll(query, "$namespace", ".*"))
+		if len(found) != 1 {
+			t.Errorf("%s: %d results, not 1", query, len(found))
+		} else if isNumber := strings.HasPrefix(query, "sum") || strings.HasPrefix(query, "count"); isNumber && found[0].F != 1 {
+			t.Errorf("%s: %v, not 1", query, found[0].F)
+		}
+	}
+	if asked == 0 {
+		t.Error("the dashboard shows nothing of Certificates")
 	}
 }
