@@ -127,11 +127,25 @@ dependencies: [{name: certwright, version: ">=0", condition: certwright.enabled}
 	Expect(deployments("false")).To(BeZero())
 })
 
-var _ = It("a namespace that YAML takes for a number is one all the same", func() {
-	for _, object := range rendered(`--set-json=namespaces=["1000"]`, "--set=restartOnRenewal.enabled=true", `--set-json=dnsSolver.serviceAccountTokens={"1000":["dns"]}`) {
+var _ = It("a name that YAML takes for something else is one all the same", func() {
+	manifests, problems, err := tool("helm", "template", "on", "charts/certwright", "--namespace=1e3", "--set=fullnameOverride=certwright",
+		`--set-json=namespaces=["1000"]`, `--set-json=clusterResourceNamespace="0x1f"`, "--set=restartOnRenewal.enabled=true",
+		"--set=replicaCount=2,networkPolicy.enabled=true,prometheus.serviceMonitor.enabled=true,prometheus.podMonitor.enabled=true",
+		"--set=prometheus.rules.enabled=true,prometheus.dashboard.enabled=true",
+		`--set-json=dnsSolver.serviceAccountTokens={"1000":["dns"]}`)
+	Expect(err).NotTo(HaveOccurred(), problems)
+	for _, object := range decode(manifests) {
+		what := object.GetKind() + " " + object.GetName()
+		_, _, err := unstructured.NestedStringMap(object.Object, "metadata", "labels")
+		Expect(err).NotTo(HaveOccurred(), what)
 		if namespace, given, err := unstructured.NestedFieldNoCopy(object.Object, "metadata", "namespace"); given {
 			Expect(err).NotTo(HaveOccurred())
-			Expect(namespace).To(BeAssignableToTypeOf(""), object.GetKind()+" "+object.GetName())
+			Expect(namespace).To(BeAssignableToTypeOf(""), what)
+		}
+		subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+		Expect(err).NotTo(HaveOccurred())
+		for _, subject := range subjects {
+			Expect(subject).To(HaveKeyWithValue("namespace", "1e3"), what)
 		}
 	}
 })

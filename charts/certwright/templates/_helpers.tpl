@@ -15,8 +15,8 @@
 {{- end -}}
 
 {{- define "certwright.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "certwright.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "certwright.name" . | quote }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 {{- end -}}
 
 {{- define "certwright.labels" -}}
@@ -74,7 +74,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "certwright.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "certwright.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ quote .Release.Namespace }}
 {{- end -}}
 
 {{- /* Where workloads are restarted, as JSON: none for everywhere that the operator works. */ -}}
