@@ -8,6 +8,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwright/certwright/internal/testkit"
@@ -45,6 +47,21 @@ func whole(block string) string {
 	return block
 }
 
+// secretsOf are the Secrets that a certificate is to be in.
+func secretsOf(object *unstructured.Unstructured) []string {
+	GinkgoHelper()
+	var names []string
+	if name, _, _ := unstructured.NestedString(object.Object, "spec", "secretName"); name != "" {
+		names = append(names, name)
+	}
+	if object.GetKind() == "Ingress" {
+		for _, tls := range typed[networkingv1.Ingress](object).Spec.TLS {
+			names = append(names, tls.SecretName)
+		}
+	}
+	return names
+}
+
 var _ = DescribeTable("each block of YAML that people may copy is accepted", func(ctx SpecContext, page string) {
 	Expect(controlPlane.InstallGatewayAPI("referencegrants")).To(Succeed())
 	root, err := testkit.Root()
@@ -53,9 +70,14 @@ var _ = DescribeTable("each block of YAML that people may copy is accepted", fun
 	Expect(err).NotTo(HaveOccurred())
 	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
 	Expect(blocks).NotTo(BeEmpty())
+	taken := map[string]bool{}
 	c := client.NewNamespacedClient(releases[0].admin(), "work")
 	for _, block := range blocks {
 		for _, object := range decode([]byte(whole(block[1]))) {
+			for _, secret := range secretsOf(object) {
+				Expect(taken).NotTo(HaveKey(secret), "the page has two objects for one Secret: only the first would get it")
+				taken[secret] = true
+			}
 			admin := c
 			if namespace := object.GetNamespace(); namespace != "" {
 				admin = releases[0].admin()
