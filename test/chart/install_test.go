@@ -150,6 +150,13 @@ var _ = It("a name that YAML takes for something else is one all the same", func
 	}
 })
 
+var _ = DescribeTable("users of the pod that differ, or that the cluster chooses, are taken", func(flags ...string) {
+	rendered(flags...)
+}, Entry("by a cluster", "--set=podSecurityContext=null", "--set=dnsSolver.securityContext=null"),
+	Entry("by a cluster, of the pod alone", "--set=podSecurityContext=null"),
+	Entry("of containers", "--set=podSecurityContext.runAsUser=1000,dnsSolver.securityContext.runAsUser=1001"),
+	Entry("without DNS providers", "--set=dnsSolver.enabled=false,dnsSolver.securityContext=null"))
+
 var _ = DescribeTable("values that cannot work are refused", func(flag, message string) {
 	_, problems, err := template(flag)
 	Expect(err).To(HaveOccurred())
@@ -175,5 +182,8 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 	Entry("restarts over no time without a unit", "--set-string=restartOnRenewal.spread=0", "/restartOnRenewal/spread"),
 	Entry("a URL of revocation lists that is not http", "--set=crl.baseURL=https://crl.example.com", "/crl/baseURL"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
+	Entry("DNS providers as the operator's user", "--set=dnsSolver.securityContext.runAsUser=65532", "dnsSolver.securityContext.runAsUser"),
+	Entry("DNS providers as the pod's user", "--set=dnsSolver.securityContext=null", "dnsSolver.securityContext.runAsUser"),
+	Entry("the operator as the DNS providers' user", "--set=containerSecurityContext.runAsUser=65533", "dnsSolver.securityContext.runAsUser"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )

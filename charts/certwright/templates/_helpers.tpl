@@ -86,3 +86,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- toJson .Values.restartOnRenewal.namespaces -}}
 {{- end -}}
+
+{{- /* Stops where the DNS providers would run as the operator's user, unless the cluster chooses both. */ -}}
+{{- define "certwright.twoUsers" -}}
+{{- $pod := (.Values.podSecurityContext).runAsUser -}}
+{{- $operator := default $pod (.Values.containerSecurityContext).runAsUser -}}
+{{- $dnsSolver := default $pod (.Values.dnsSolver.securityContext).runAsUser -}}
+{{- if and $operator (eq (int64 $operator) (int64 $dnsSolver)) -}}
+{{- fail (printf "dnsSolver.securityContext.runAsUser has to differ from the operator's, %d: DNS providers must not be able to do what the operator can" (int64 $operator)) -}}
+{{- end -}}
+{{- end -}}
