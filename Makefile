@@ -87,7 +87,7 @@ chart-lint: ## Lint the Helm chart, render it, and have Prometheus itself read i
 	$(call TOOL,helm) lint --strict charts/certwright
 	$(call TOOL,helm) template certwright charts/certwright --namespace certwright-system > /dev/null
 	$(call TOOL,helm) template certwright charts/certwright --namespace certwright-system \
-	  --set prometheus.rules.enabled=true,prometheus.dashboard.enabled=true | (cd hack/prometheus && $(GO) run . && $(GO) test ./...)
+	  --set prometheus.rules.enabled=true,prometheus.dashboard.enabled=true | (cd hack/prometheus && $(GO) run . && $(GO) test -count=1 ./...)
 
 .PHONY: diff
 diff: ## Fail if the checkout has changes that are not committed.
