@@ -83,11 +83,11 @@ unit: control-plane ## Run the specs of the API and of single packages.
 	@cd cmd/dns-solver && $(GO) test ./...
 
 .PHONY: chart-lint
-chart-lint: ## Lint the Helm chart, render it, and have Prometheus' own parsers read its alerts and queries.
+chart-lint: ## Lint the Helm chart, render it, and have Prometheus itself read its alerts and queries, and try the alerts.
 	$(call TOOL,helm) lint --strict charts/certwright
 	$(call TOOL,helm) template certwright charts/certwright --namespace certwright-system > /dev/null
 	$(call TOOL,helm) template certwright charts/certwright --namespace certwright-system \
-	  --set prometheus.rules.enabled=true,prometheus.dashboard.enabled=true | (cd hack/prometheus && $(GO) run .)
+	  --set prometheus.rules.enabled=true,prometheus.dashboard.enabled=true | (cd hack/prometheus && $(GO) run . && $(GO) test -count=1 ./...)
 
 .PHONY: diff
 diff: ## Fail if the checkout has changes that are not committed.

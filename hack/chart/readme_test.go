@@ -74,8 +74,9 @@ func TestSchemaNamesTheValues(t *testing.T) {
 	var schema map[string]any
 	decode(t, "values.schema.json", func(data []byte) error { return json.Unmarshal(data, &schema) })
 	properties := schema["properties"].(map[string]any)
-	// Helm sets it where the chart is a part of another.
+	// They are for charts that have this one as a part.
 	delete(properties, "global")
+	delete(properties, "enabled")
 	compareKeys(t, "", values, schema)
 }
 

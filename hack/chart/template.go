@@ -14,7 +14,7 @@ const (
 	defaultNamespace = "certwright-system"
 
 	groupValue     = "{{ .Values.apiGroup }}"
-	namespaceValue = "{{ .Release.Namespace }}"
+	namespaceValue = "{{ quote .Release.Namespace }}"
 	namePrefix     = `{{ include "certwright.fullname" . }}-`
 	labels         = `    {{- include "certwright.labels" . | nindent 4 }}`
 	keepAnnotation = "    helm.sh/resource-policy: keep"

@@ -34,7 +34,7 @@ apiVersion: v1
 kind: Thing
 metadata:
   name: {{ include "certwright.fullname" . }}-thing
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ quote .Release.Namespace }}
   labels:
     {{- include "certwright.labels" . | nindent 4 }}
 spec:

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -319,6 +320,9 @@ func (o *Options) routing(names api.Names) (routing.Settings, error) {
 	if settings.Limits, err = resources("http01-solver-limits", o.HTTP01SolverLimits); err != nil {
 		return settings, err
 	}
+	if err := fit(settings.Requests, settings.Limits); err != nil {
+		return settings, err
+	}
 	if settings.TLSPort, err = portOf("tls-alpn01-solver-bind-address", o.TLSALPN01SolverAddress); err != nil {
 		return settings, err
 	}
@@ -364,6 +368,18 @@ func resources(flag string, from map[string]string) (corev1.ResourceList, error)
 		result[corev1.ResourceName(name)] = quantity
 	}
 	return result, nil
+}
+
+// fit says which resource a solver pod would ask more of than it may use.
+func fit(requests, limits corev1.ResourceList) error {
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		request, limit := requests[name], limits[name]
+		if _, limited := limits[name]; limited && request.Cmp(limit) > 0 {
+			return fmt.Errorf("--http01-solver-requests %s=%s is more than --http01-solver-limits %s=%s: no such pod can be made",
+				name, request.String(), name, limit.String())
+		}
+	}
+	return nil
 }
 
 func (o *Options) checkRestarts() error {

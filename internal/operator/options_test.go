@@ -82,6 +82,8 @@ func TestSolverOptions(t *testing.T) {
 		"--http01-solver=Pod":                                                   "--http01-solver=Pod needs --http01-solver-image",
 		"--http01-solver=Daemon":                                                `--http01-solver "Daemon" is unknown: write Shared or Pod`,
 		"--http01-solver-requests=cpu=lots":                                     "--http01-solver-requests cpu=lots: write quantities of Kubernetes, such as cpu=10m,memory=16Mi",
+		"--http01-solver-requests=cpu=200m":                                     "--http01-solver-requests cpu=200m is more than --http01-solver-limits cpu=100m: no such pod can be made",
+		"--http01-solver-requests=cpu=200m --http01-solver-limits=memory=64Mi":  "",
 		"--http01-nameservers=9.9.9.9":                                          `--http01-nameservers "9.9.9.9": write host:port, such as 9.9.9.9:53`,
 		"--http01-solver-service=solver --http01-solver-bind-address=0":         "",
 		"--tls-alpn01-solver-bind-address=:8443 --http01-solver-bind-address=0": "",

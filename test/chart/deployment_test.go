@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -80,6 +81,22 @@ var _ = Describe("the Deployment", func() {
 			"LogFormat":                Equal("text"),
 			"ConcurrentReconciles":     Equal(3),
 		}))
+	})
+
+	It("tells of the pods that answer challenges, with amounts as people write them", func() {
+		options := optionsOf(rendered(`--set-json=http01Solver={"nameservers":["9.9.9.9:53"],"pods":{"runtimeClassName":"gvisor",
+			"requests":{"cpu":0.1,"memory":67108864},"limits":{"memory":"128Mi"}}}`, "--set=http01Solver.pods.image.digest=sha256:"+strings.Repeat("b", 64)))
+		Expect(options).To(MatchFields(IgnoreExtras, Fields{
+			"HTTP01SolverImage":  Equal("ghcr.io/certwright/solver@sha256:" + strings.Repeat("b", 64)),
+			"HTTP01Nameservers":  Equal([]string{"9.9.9.9:53"}),
+			"HTTP01RuntimeClass": Equal("gvisor"),
+			"HTTP01SolverLimits": Equal(map[string]string{"memory": "128Mi"}),
+		}))
+		for name, want := range map[string]string{"cpu": "100m", "memory": "64Mi"} {
+			amount, err := resource.ParseQuantity(options.HTTP01SolverRequests[name])
+			Expect(err).NotTo(HaveOccurred())
+			Expect(amount.Cmp(resource.MustParse(want))).To(BeZero(), name)
+		}
 	})
 
 	It("serves on the ports that probes and Services ask", func() {

@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/certwright/certwright/api"
 	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/testkit"
 )
 
 var _ = Describe("what is installed", func() {
@@ -104,14 +107,55 @@ var _ = Describe("what is installed", func() {
 	})
 })
 
-var _ = It("a namespace that YAML takes for a number is one all the same", func() {
-	for _, object := range rendered(`--set-json=namespaces=["1000"]`, "--set=restartOnRenewal.enabled=true", `--set-json=dnsSolver.serviceAccountTokens={"1000":["dns"]}`) {
+var _ = It("a chart that has this one as a part may switch it by its value enabled", func() {
+	parent := GinkgoT().TempDir()
+	root, err := testkit.Root()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(`
+apiVersion: v2
+name: platform
+version: 1.0.0
+dependencies: [{name: certwright, version: ">=0", condition: certwright.enabled}]
+`), 0o600)).To(Succeed())
+	Expect(os.CopyFS(filepath.Join(parent, "charts", "certwright"), os.DirFS(filepath.Join(root, "charts", "certwright")))).To(Succeed())
+	deployments := func(enabled string) int {
+		manifests, problems, err := tool("helm", "template", "platform", parent, "--set=certwright.enabled="+enabled)
+		Expect(err).NotTo(HaveOccurred(), problems)
+		return len(ofKind(decode(manifests), "Deployment"))
+	}
+	Expect(deployments("true")).To(Equal(1))
+	Expect(deployments("false")).To(BeZero())
+})
+
+var _ = It("a name that YAML takes for something else is one all the same", func() {
+	manifests, problems, err := tool("helm", "template", "on", "charts/certwright", "--namespace=1e3", "--set=fullnameOverride=certwright",
+		`--set-json=namespaces=["1000"]`, `--set-json=clusterResourceNamespace="0x1f"`, "--set=restartOnRenewal.enabled=true",
+		"--set=replicaCount=2,networkPolicy.enabled=true,prometheus.serviceMonitor.enabled=true,prometheus.podMonitor.enabled=true",
+		"--set=prometheus.rules.enabled=true,prometheus.dashboard.enabled=true",
+		`--set-json=dnsSolver.serviceAccountTokens={"1000":["dns"]}`)
+	Expect(err).NotTo(HaveOccurred(), problems)
+	for _, object := range decode(manifests) {
+		what := object.GetKind() + " " + object.GetName()
+		_, _, err := unstructured.NestedStringMap(object.Object, "metadata", "labels")
+		Expect(err).NotTo(HaveOccurred(), what)
 		if namespace, given, err := unstructured.NestedFieldNoCopy(object.Object, "metadata", "namespace"); given {
 			Expect(err).NotTo(HaveOccurred())
-			Expect(namespace).To(BeAssignableToTypeOf(""), object.GetKind()+" "+object.GetName())
+			Expect(namespace).To(BeAssignableToTypeOf(""), what)
+		}
+		subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+		Expect(err).NotTo(HaveOccurred())
+		for _, subject := range subjects {
+			Expect(subject).To(HaveKeyWithValue("namespace", "1e3"), what)
 		}
 	}
 })
+
+var _ = DescribeTable("users of the pod that differ, or that the cluster chooses, are taken", func(flags ...string) {
+	rendered(flags...)
+}, Entry("by a cluster", "--set=podSecurityContext=null", "--set=dnsSolver.securityContext=null"),
+	Entry("by a cluster, of the pod alone", "--set=podSecurityContext=null"),
+	Entry("of containers", "--set=podSecurityContext.runAsUser=1000,dnsSolver.securityContext.runAsUser=1001"),
+	Entry("without DNS providers", "--set=dnsSolver.enabled=false,dnsSolver.securityContext=null"))
 
 var _ = DescribeTable("values that cannot work are refused", func(flag, message string) {
 	_, problems, err := template(flag)
@@ -138,5 +182,8 @@ var _ = DescribeTable("values that cannot work are refused", func(flag, message 
 	Entry("restarts over no time without a unit", "--set-string=restartOnRenewal.spread=0", "/restartOnRenewal/spread"),
 	Entry("a URL of revocation lists that is not http", "--set=crl.baseURL=https://crl.example.com", "/crl/baseURL"),
 	Entry("no ServiceAccount", "--set=serviceAccount.create=false", "serviceAccount.name is needed"),
+	Entry("DNS providers as the operator's user", "--set=dnsSolver.securityContext.runAsUser=65532", "dnsSolver.securityContext.runAsUser"),
+	Entry("DNS providers as the pod's user", "--set=dnsSolver.securityContext=null", "dnsSolver.securityContext.runAsUser"),
+	Entry("the operator as the DNS providers' user", "--set=containerSecurityContext.runAsUser=65533", "dnsSolver.securityContext.runAsUser"),
 	Entry("a cluster that is too old", "--kube-version=v1.31.0", "requires kubeVersion"),
 )

@@ -9,7 +9,10 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/certwright/certwright/api"
 	"github.com/certwright/certwright/internal/report"
@@ -91,6 +94,24 @@ var _ = Describe("what a platform team adds", func() {
 			HaveKeyWithValue("ports", ConsistOf(HaveKeyWithValue("port", "solver"), HaveKeyWithValue("port", "tls-alpn"), HaveKeyWithValue("port", "crl"))),
 			And(HaveKeyWithValue("ports", ConsistOf(HaveKeyWithValue("port", "metrics"))), HaveKey("from")),
 		))
+	})
+
+	It("lets replicas ask each other for answers, whoever else may", func() {
+		objects := rendered("--set=networkPolicy.enabled=true", "--set=networkPolicy.egress=null",
+			"--set=networkPolicy.solverFrom[0].namespaceSelector.matchLabels.name=edge")
+		policy := only[networkingv1.NetworkPolicy](objects, "NetworkPolicy").Spec
+		replicas := only[appsv1.Deployment](objects, "Deployment").Spec.Selector
+		Expect(policy.PodSelector).To(Equal(*replicas))
+		Expect(policy.Ingress[0].From).To(ConsistOf(HaveField("PodSelector", Equal(replicas)), HaveField("NamespaceSelector", Not(BeNil()))))
+		Expect(policy.Egress).To(ConsistOf(networkingv1.NetworkPolicyEgressRule{
+			To:    []networkingv1.NetworkPolicyPeer{{PodSelector: replicas}},
+			Ports: []networkingv1.NetworkPolicyPort{{Port: ptr.To(intstr.FromString("solver"))}, {Port: ptr.To(intstr.FromString("tls-alpn"))}},
+		}))
+		open := rendered("--set=networkPolicy.enabled=true", "--set=tlsALPN01Solver.enabled=false")
+		policy = only[networkingv1.NetworkPolicy](open, "NetworkPolicy").Spec
+		Expect(policy.Ingress[0].From).To(BeEmpty(), "everybody may ask")
+		Expect(policy.Egress).To(ContainElement(networkingv1.NetworkPolicyEgressRule{}), "the operator may go anywhere")
+		Expect(policy.Egress).To(ContainElement(HaveField("Ports", HaveLen(1))))
 	})
 
 	It("may be any object", func() {

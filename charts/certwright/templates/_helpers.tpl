@@ -15,8 +15,8 @@
 {{- end -}}
 
 {{- define "certwright.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "certwright.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "certwright.name" . | quote }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 {{- end -}}
 
 {{- define "certwright.labels" -}}
@@ -74,7 +74,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "certwright.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "certwright.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ quote .Release.Namespace }}
 {{- end -}}
 
 {{- /* Where workloads are restarted, as JSON: none for everywhere that the operator works. */ -}}
@@ -85,4 +85,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 {{- toJson .Values.restartOnRenewal.namespaces -}}
+{{- end -}}
+
+{{- /* Stops where the DNS providers would run as the operator's user, unless the cluster chooses both. */ -}}
+{{- define "certwright.twoUsers" -}}
+{{- $pod := (.Values.podSecurityContext).runAsUser -}}
+{{- $operator := default $pod (.Values.containerSecurityContext).runAsUser -}}
+{{- $dnsSolver := default $pod (.Values.dnsSolver.securityContext).runAsUser -}}
+{{- if and $operator (eq (int64 $operator) (int64 $dnsSolver)) -}}
+{{- fail (printf "dnsSolver.securityContext.runAsUser has to differ from the operator's, %d: DNS providers must not be able to do what the operator can" (int64 $operator)) -}}
+{{- end -}}
 {{- end -}}

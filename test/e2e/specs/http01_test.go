@@ -123,6 +123,8 @@ var _ = Describe("an annotated Ingress", func() {
 		Expect(fetch(ctx, "inplace."+site.Domain)).To(ContainSubstring("hello from hello-"))
 		waitFor(ctx, ns, "certificate/inplace-tls", "Ready")
 		expectProvedBy(ctx, ns, "Shared", "inplace-tls")
+		// One of the operator's own would stay for ten minutes.
+		Expect(strings.Fields(kubectl(ctx, "get", "ingresses", "--namespace", ns, "--output", "name"))).To(HaveLen(1), "proved by another Ingress")
 		Eventually(func() string { return get(ctx, ns, "ingress/inplace", "{.spec}") }).WithContext(ctx).Should(Equal(before))
 	}, SpecTimeout(3*time.Minute))
 

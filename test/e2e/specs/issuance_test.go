@@ -72,6 +72,7 @@ var _ = Describe("a Certificate", func() {
 		apply(ctx, ns, strings.NewReplacer("NAME", "both", "ISSUER", "pebble").Replace(fromPebble))
 		waitFor(ctx, ns, "certificate/both", "Ready")
 		verify(ctx, ns, "both-tls", site.ACMERoot, "both."+site.Domain, "any.both."+site.Domain)
+		expectNoRecord(ctx, "_acme-challenge.both."+site.Domain)
 	}, SpecTimeout(3*time.Minute))
 
 	It("of an ACME CA is proved by a DNS provider in a process of its own", func(ctx SpecContext) {
@@ -79,6 +80,7 @@ var _ = Describe("a Certificate", func() {
 		apply(ctx, ns, strings.ReplaceAll(certificateFor("vendor"), "name: pebble", "name: provider"))
 		waitFor(ctx, ns, "certificate/vendor", "Ready")
 		verify(ctx, ns, "vendor-tls", site.ACMERoot, "vendor."+site.Domain)
+		expectNoRecord(ctx, "_acme-challenge.vendor."+site.Domain)
 	}, SpecTimeout(3*time.Minute))
 
 	It("cannot have a tenant's Issuer reach into the network of the cluster", func(ctx SpecContext) {

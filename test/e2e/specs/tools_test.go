@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -152,6 +154,22 @@ func verify(ctx context.Context, namespace, secret, rootFile string, names ...st
 		_, err := parse(data).Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: intermediates})
 		Expect(err).NotTo(HaveOccurred(), "for %s", name)
 	}
+}
+
+// expectNoRecord waits until the name server has no TXT record of a name any more.
+func expectNoRecord(ctx context.Context, name string) {
+	GinkgoHelper()
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, site.NameServer)
+	}}
+	Eventually(func() ([]string, error) {
+		values, err := resolver.LookupTXT(ctx, name+".")
+		var none *net.DNSError
+		if errors.As(err, &none) && none.IsNotFound {
+			return nil, nil
+		}
+		return values, err
+	}).WithContext(ctx).WithTimeout(30*time.Second).Should(BeEmpty(), "the record at "+name+" stays")
 }
 
 // tryFetch gets https://host/ from the ingress controller with curl, which trusts the ACME CA's root and nothing else.
