@@ -195,6 +195,15 @@ var _ = Describe("the Deployment", func() {
 		Expect(pod.Containers[1].VolumeMounts).NotTo(ContainElement(HaveField("Name", "ca")))
 	})
 
+	It("has the labels that an administrator gives it, and those that it is selected by", func() {
+		deployment := only[appsv1.Deployment](rendered(
+			`--set=podLabels.app\.kubernetes\.io/version=ours`, `--set=podLabels.app\.kubernetes\.io/name=other`, "--set=podLabels.team=web"), "Deployment")
+		Expect(deployment.Spec.Template.Labels).To(And(HaveKeyWithValue("team", "web"), HaveKeyWithValue("app.kubernetes.io/version", "ours")))
+		for label, value := range deployment.Spec.Selector.MatchLabels {
+			Expect(deployment.Spec.Template.Labels).To(HaveKeyWithValue(label, value))
+		}
+	})
+
 	It("runs the DNS providers as another user, who has the socket and no token", func() {
 		objects := rendered("--set=dnsSolver.processes=7", "--set=dnsSolver.extraEnv[0].name=HTTPS_PROXY")
 		pod := podOf(objects)
