@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"errors"
 	"hash/fnv"
-	"net/http"
 	"strings"
 	"time"
 
@@ -166,11 +165,14 @@ func (p *Progress) Classify(err error, now time.Time) *outcome.Error {
 	return failure
 }
 
+// notFound is an HTTP status (RFC 9110 section 15.5.5).
+const notFound = 404
+
 // AboutOrder is a failure of a call about an order that was made. Where the CA says no more than that it has no such
 // thing, the failure says what that is.
 func AboutOrder(failure *outcome.Error) *outcome.Error {
 	problem, ok := acme.AsProblem(failure.Err)
-	if !ok || problem.Status != http.StatusNotFound || failure.Kind != outcome.Terminal {
+	if !ok || problem.Status != notFound || failure.Kind != outcome.Terminal {
 		return failure
 	}
 	told := *failure
