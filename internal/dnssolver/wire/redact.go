@@ -120,13 +120,21 @@ func alone(secret string) []string {
 		all = append(all, escaped, escape.ReplaceAllStringFunc(escaped, strings.ToLower))
 	}
 	page := html.EscapeString(secret)
-	all = append(all, secret, page, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;").Replace(page))
-	for _, text := range []string{quoted(secret), strings.Trim(strconv.QuoteToASCII(secret), `"`)} {
+	all = append(all, secret, page, ofPHP.Replace(page))
+	for _, text := range []string{quoting.Replace(secret), strings.Trim(strconv.QuoteToASCII(secret), `"`)} {
 		// What JSON may escape beyond what it must depends on who writes it.
-		all = append(all, text, strings.ReplaceAll(text, "/", `\/`), strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(text))
+		all = append(all, text, strings.ReplaceAll(text, "/", `\/`), ofGo.Replace(text))
 	}
 	return all
 }
+
+var (
+	// quoting is what %q and JSON do to a text.
+	quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+	// ofGo is what JSON escapes where Go writes it, and ofPHP how a page names quotes where PHP does.
+	ofGo  = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`)
+	ofPHP = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;")
+)
 
 // escape is one byte in a URL.
 var escape = regexp.MustCompile(`%[0-9A-F]{2}`)
@@ -154,9 +162,4 @@ func within(secret string) []string {
 
 func encoded(text string) []string {
 	return []string{base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text))}
-}
-
-// quoted is how %q and JSON show it.
-func quoted(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(text)
 }
