@@ -82,7 +82,7 @@ func isSpent(have, want Object) bool {
 	switch have := have.(type) {
 	case *corev1.Pod:
 		wanted, ok := want.(*corev1.Pod)
-		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded || ok && !answersAll(have, wanted)
+		return have.Status.Phase == corev1.PodFailed || have.Status.Phase == corev1.PodSucceeded || ok && lacks(have, wanted)
 	case *corev1.Service:
 		wanted, ok := want.(*corev1.Service)
 		return ok && len(wanted.OwnerReferences) == 0 && (len(have.Spec.Ports) != 1 ||
@@ -92,14 +92,20 @@ func isSpent(have, want Object) bool {
 	}
 }
 
-// answersAll says whether a pod has all answers of another on its command line. Others may have added containers and
-// arguments.
-func answersAll(have, want *corev1.Pod) bool {
+// lacks says whether a pod has some answers of another on its command line, and not all. One that has none was given
+// another command line by the cluster's admission, as the next one would be.
+func lacks(have, want *corev1.Pod) bool {
 	var answers []string
 	for i := range have.Spec.Containers {
 		answers = append(answers, have.Spec.Containers[i].Args...)
 	}
-	return !slices.ContainsFunc(want.Spec.Containers[0].Args, func(answer string) bool { return !slices.Contains(answers, answer) })
+	all, found := want.Spec.Containers[0].Args, 0
+	for _, answer := range all {
+		if slices.Contains(answers, answer) {
+			found++
+		}
+	}
+	return found > 0 && found < len(all)
 }
 
 // isFixed says whether an object never changes once it is made.

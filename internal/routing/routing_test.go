@@ -385,6 +385,17 @@ func TestAPodThatLacksAnAnswerIsReplaced(t *testing.T) {
 	}
 }
 
+// What starts programs in pods may be changed as they are made, by whoever injects credentials.
+func TestAPodWithAnotherCommandLineStays(t *testing.T) {
+	s := state(order("a", v1.SolverPod, byIngress(v1.HTTP01Ingress{}), "a.example.test", "b.example.test"))
+	plan := routing.Decide(s)
+	container := &find[*corev1.Pod](t, plan.Create).Spec.Containers[0]
+	container.Command, container.Args = []string{"/injected"}, []string{"/solver " + strings.Join(container.Args, " ")}
+	if plan = routing.Decide(after(s, plan)); !plan.Idle() {
+		t.Errorf("replaced: %v", written(plan.Delete))
+	}
+}
+
 func TestLenientPaths(t *testing.T) {
 	for _, mode := range []v1.SolverMode{v1.SolverShared, v1.SolverPod} {
 		s := state(order("a", mode, byIngress(v1.HTTP01Ingress{}), "a.example.test"))
