@@ -14,6 +14,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -202,12 +204,44 @@ func (r *RoutingReconciler) load(ctx context.Context, namespace string, held *he
 	if err := r.loadOthers(ctx, state); err != nil {
 		return nil, err
 	}
+	if len(held.needed) > 0 {
+		if err := r.loadServed(ctx, state); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.loadGateways(ctx, state, held); err != nil {
 		return nil, err
 	}
 	var err error
 	state.Replicas, err = r.Replicas(ctx)
 	return state, err
+}
+
+// loadServed reads the hosts that others route, wherever they do: a controller knows no namespaces of hosts.
+func (r *RoutingReconciler) loadServed(ctx context.Context, state *routing.State) error {
+	others, err := labels.NewRequirement(r.Settings.Names.Label.HTTP01Solver, selection.DoesNotExist, nil)
+	if err != nil {
+		return err
+	}
+	ofOthers := client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*others)}
+	var ingresses networkingv1.IngressList
+	if err := r.Client.Cached.List(ctx, &ingresses, ofOthers, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	for i := range ingresses.Items {
+		state.Served.AddIngress(&ingresses.Items[i])
+	}
+	if !r.Gateways.serves(httpRoutes) {
+		return nil
+	}
+	var routes gatewayv1.HTTPRouteList
+	if err := r.Client.Cached.List(ctx, &routes, ofOthers, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	for i := range routes.Items {
+		state.Served.AddHTTPRoute(&routes.Items[i])
+	}
+	return nil
 }
 
 func (r *RoutingReconciler) ours() client.MatchingLabels {

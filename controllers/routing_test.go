@@ -467,6 +467,25 @@ var _ = Describe("the route of a challenge", func() {
 		Entry("in an Ingress of others", v1.SolverShared, "shop"),
 	)
 
+	It("is given back with its order where a wildcard of others serves the host, and nothing else of the route", func(ctx SpecContext) {
+		e := startEdge(ctx, s)
+		inBackground(e.giveAddresses)
+		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})), &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "apps"},
+			Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{ingressRule("*.apps.example.test", "/", "apps")}},
+		})
+		issue(ctx, s, certificate(s.namespace, "web", "acme", withNames("one.apps.example.test", "web.example.test")))
+		Eventually(func(g Gomega) {
+			var hosts []string
+			for _, ingress := range ours(ctx, s, &networkingv1.IngressList{}).Items {
+				for _, rule := range ingress.Spec.Rules {
+					hosts = append(hosts, rule.Host)
+				}
+			}
+			g.Expect(hosts).To(ConsistOf("web.example.test"))
+		}).Should(Succeed())
+	})
+
 	It("shares a few objects with the routes of many orders", func(ctx SpecContext) {
 		e := startEdge(ctx, s)
 		inBackground(e.giveAddresses)

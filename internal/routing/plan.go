@@ -39,6 +39,8 @@ type State struct {
 	Replicas []string
 	// Needed is when shared routes were last needed, as the last Plan told.
 	Needed Memory
+	// Served are the hosts that others route, in all namespaces.
+	Served Served
 	// Lenient has the keys of ways whose controller refuses strict types of paths.
 	Lenient map[string]bool
 }
@@ -92,7 +94,7 @@ func (a Answer) sharesRoute() bool {
 func memoryKey(wayKey, host string) string { return wayKey + "/" + host }
 
 // remember is when each host was last needed: now, as remembered, or, for a host that nobody remembers because the
-// operator was started anew, as if it were needed now.
+// operator was started anew, as if it were needed now. One that others serve by a wildcard is theirs again at once.
 func (s State) remember(answers []Answer) Memory {
 	result := Memory{}
 	for wayKey, routes := range s.sharedRoutes() {
@@ -102,7 +104,7 @@ func (s State) remember(answers []Answer) Memory {
 				if !known {
 					needed = s.Now
 				}
-				if s.Now.Before(needed.Add(keep)) {
+				if s.Now.Before(needed.Add(keep)) && !s.Served.byWildcard(host) {
 					result[memoryKey(wayKey, host)] = needed
 				}
 			}
@@ -226,29 +228,49 @@ func (s State) kept(answers []Answer, needed Memory) []Object {
 	for _, ingress := range s.Ingresses {
 		wayKey := ingress.Labels[s.Names.Label.HTTP01Route]
 		if s.isOurs(ingress) && len(ingress.OwnerReferences) == 0 && !current[wayKey] && remembered(wayKey, ingressHosts(ingress)) {
-			result = append(result, ingress)
+			result = append(result, s.withoutServedIngress(ingress))
 		}
 	}
 	for _, route := range s.HTTPRoutes {
 		wayKey := route.Labels[s.Names.Label.HTTP01Route]
 		if len(route.OwnerReferences) == 0 && !current[wayKey] && remembered(wayKey, routeHosts(route)) {
-			result = append(result, route)
+			result = append(result, s.withoutServedRoute(route))
 		}
 	}
 	return result
 }
 
+func (s State) withoutServedIngress(ingress *networkingv1.Ingress) *networkingv1.Ingress {
+	isTheirs := func(rule networkingv1.IngressRule) bool { return s.Served.byWildcard(rule.Host) }
+	if !slices.ContainsFunc(ingress.Spec.Rules, isTheirs) {
+		return ingress
+	}
+	changed := ingress.DeepCopy()
+	changed.Spec.Rules = slices.DeleteFunc(changed.Spec.Rules, isTheirs)
+	return changed
+}
+
+func (s State) withoutServedRoute(route *gatewayv1.HTTPRoute) *gatewayv1.HTTPRoute {
+	isTheirs := func(host gatewayv1.Hostname) bool { return s.Served.byWildcard(string(host)) }
+	if !slices.ContainsFunc(route.Spec.Hostnames, isTheirs) {
+		return route
+	}
+	changed := route.DeepCopy()
+	changed.Spec.Hostnames = slices.DeleteFunc(changed.Spec.Hostnames, isTheirs)
+	return changed
+}
+
 // allot spreads hosts over routes: each stays where it is, new ones fill the first that has room. A route is written
-// only where a host comes; hosts that are no longer needed go then, or with the last of them. An address, which has
-// no host, has a route of its own.
+// only where a host comes; hosts that are no longer needed go then, or with the last of them, or at once where others
+// serve them by a wildcard. An address, which has no host, has a route of its own.
 func (s State) allot(wayKey string, needed Memory) map[string][]string {
 	result, placed := map[string][]string{}, map[string]bool{}
 	isNeeded := func(host string) bool { _, ok := needed[memoryKey(wayKey, host)]; return ok }
 	existing := s.sharedRoutes()[wayKey]
 	for _, name := range slices.Sorted(maps.Keys(existing)) {
 		if slices.ContainsFunc(existing[name], isNeeded) {
-			result[name] = existing[name]
-			for _, host := range existing[name] {
+			result[name] = slices.DeleteFunc(slices.Clone(existing[name]), func(host string) bool { return !isNeeded(host) && s.Served.byWildcard(host) })
+			for _, host := range result[name] {
 				placed[host] = true
 			}
 		}
