@@ -38,6 +38,21 @@ func installPolicies(ctx context.Context, names api.Names, namespace string, lea
 			Expect(controlPlane.Apply(ctx, manifest)).To(Succeed())
 		}
 	}
+	if !slices.Contains(leaveOut, "MutatingAdmissionPolicy") {
+		awaitIdentities(ctx, names)
+	}
+}
+
+// awaitIdentities waits until requests are told who asks: as long as a server that mutates by policy does not know the
+// schema of a kind that was just installed, it refuses every object of it.
+func awaitIdentities(ctx context.Context, names api.Names) {
+	GinkgoHelper()
+	c := newClient(controlPlane.Config, names)
+	Eventually(func() (string, error) {
+		request := requestFor(v1.IssuerRef{Name: "ca"})
+		err := c.Create(ctx, request, client.DryRunAll)
+		return request.Spec.Username, err
+	}).ShouldNot(BeEmpty())
 }
 
 // installGroup installs the CRDs of another group and its policies, but for the kinds of objects left out.
