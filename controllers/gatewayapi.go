@@ -197,13 +197,14 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 	}
 	now := a.confirm(before, found)
 	a.parts.Store(&now)
+	var came []part
 	var failed error
 	for p, object := range objects() {
 		isServed, wasServed := slices.Contains(now, p), slices.Contains(before, p)
 		switch {
 		case isServed && !wasServed:
 			a.Log.Info("watching a kind of the Gateway API", "kind", p)
-			failed = errors.Join(failed, a.watch(p))
+			came = append(came, p)
 			a.known[p] = true
 		case !isServed && a.known[p]:
 			if wasServed {
@@ -213,7 +214,7 @@ func (a *GatewayAPI) look(ctx context.Context) error {
 			failed = errors.Join(failed, a.Cache.RemoveInformer(ctx, object))
 		}
 	}
-	return errors.Join(failed, a.wakeGranted(ctx))
+	return errors.Join(failed, a.watch(came), a.wakeGranted(ctx))
 }
 
 // isDoubtful says whether more kinds may be about to be found. An API server that starts serves one after the other, and
@@ -269,28 +270,44 @@ func (a *GatewayAPI) discover() ([]part, error) {
 	return parts, nil
 }
 
-// watch has both controllers woken by a kind, and, with the first one, by what is always served.
-func (a *GatewayAPI) watch(p part) error {
+// watch has both controllers woken by kinds that came, and, with the first of them, by what is always served. Sources
+// themselves come first: one that something else woke its controller for, and that went before it was watched, would
+// leave behind what was made for it.
+func (a *GatewayAPI) watch(came []part) error {
+	var failed error
 	for _, c := range a.consumers {
-		if !a.common {
-			namespace := &metav1.PartialObjectMetadata{}
-			namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-			if err := a.add(c, namespace, a.allOf(c), predicate.LabelChangedPredicate{}); err != nil {
-				return err
-			}
-			if err := a.add(c, &v1.Certificate{}, a.byCertificate(c), edited); err != nil {
-				return err
-			}
-		}
-		if err := a.add(c, objects()[p], a.requests(c, p), edited); err != nil {
-			return err
+		if slices.Contains(came, c.own) {
+			failed = errors.Join(failed, a.add(c, objects()[c.own], a.requests(c, c.own), edited))
 		}
 	}
-	a.common = true
-	if (p == httpRoutes || p == tlsRoutes) && a.byRoutes != nil {
-		return a.byRoutes.Watch(started{crsource.Kind(a.Cache, objects()[p], handler.EnqueueRequestsFromMapFunc(namespaceOf), a.ownRoutes, edited)})
+	if len(came) > 0 && !a.common {
+		a.common = true
+		failed = errors.Join(failed, a.watchCommon())
 	}
-	return nil
+	for _, p := range came {
+		for _, c := range a.consumers {
+			if p != c.own {
+				failed = errors.Join(failed, a.add(c, objects()[p], a.requests(c, p), edited))
+			}
+		}
+	}
+	for _, p := range came {
+		if (p == httpRoutes || p == tlsRoutes) && a.byRoutes != nil {
+			failed = errors.Join(failed, a.byRoutes.Watch(started{crsource.Kind(a.Cache, objects()[p], handler.EnqueueRequestsFromMapFunc(namespaceOf), a.ownRoutes, edited)}))
+		}
+	}
+	return failed
+}
+
+func (a *GatewayAPI) watchCommon() error {
+	var failed error
+	for _, c := range a.consumers {
+		namespace := &metav1.PartialObjectMetadata{}
+		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		failed = errors.Join(failed, a.add(c, namespace, a.allOf(c), predicate.LabelChangedPredicate{}),
+			a.add(c, &v1.Certificate{}, a.byCertificate(c), edited))
+	}
+	return failed
 }
 
 // started is a source that a controller does not wait for: its kind may go at any time, and a wait that nothing ends
