@@ -11,7 +11,7 @@ ARGS ?=
 # TESTS narrows `make test`: make test TESTS=./internal/pki/...
 TESTS ?= ./...
 # PROCS is how many processes share the specs of controllers: they wait more than they work.
-PROCS ?= 3
+PROCS ?= 4
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS = -s -w -X github.com/certwright/certwright/internal/operator.Version=$(VERSION)
@@ -28,12 +28,14 @@ demo: ## Start a control plane, an ACME CA and the operator; watch three Certifi
 	@$(GO) build -o bin/demo ./test/demo
 	@exec bin/demo $(ARGS)
 
+# The packages that start a control plane wait more than they work, too, and the longest ones are the last by name: they
+# begin first.
 .PHONY: test
 test: control-plane ## Run all specs but the cluster and load tiers, with the race detector. TESTS=./package/... narrows it.
-	@packages=$$($(GO) list $(TESTS)); \
+	@packages=$$($(GO) list $(TESTS) | sort -r); \
 	others=$$(grep -v '/controllers$$' <<<"$$packages" || true); \
 	if [ -n "$$others" ]; then \
-	  $(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race -p 2 -timeout 20m $$others; \
+	  $(call TOOL,gotestsum) --format pkgname-and-test-fails -- -race -p 3 -timeout 20m $$others; \
 	fi; \
 	if [ '$(TESTS)' = ./... ]; then (cd cmd/dns-solver && $(GO) test ./...); fi; \
 	if [ "$$others" != "$$packages" ]; then \
