@@ -130,8 +130,8 @@ func isShared(challenge *acmev1.ChallengeProgress) bool {
 	return challenge != nil && challenge.Type == acmev1.HTTP01 && challenge.AnsweredBy == v1.SolverShared
 }
 
-// fallBackToPods has a pod answer what the operator was to answer and has not been seen yet, and says why. Orders that come after this one have
-// pods at once.
+// fallBackToPods has a pod answer what the operator was to answer and has not been seen yet, and says why. Orders that
+// come after this one have pods at once.
 func (r *OrderReconciler) fallBackToPods(ctx context.Context, pass *orderPass, failed *acmev1.Authorization, err error) error {
 	now := metav1.NewTime(r.Client.Now())
 	r.Routing.distrusts(pass.order, failed.Challenge.Solver)

@@ -321,6 +321,17 @@ var _ = Describe("the route of a challenge", func() {
 		Expect(e.answeredBy("certwright-http01")).To(BeNumerically(">", 0))
 	})
 
+	// expectFallBack has a Certificate issued whose route answers with 503 for longer than the operator waits for it.
+	expectFallBack := func(ctx SpecContext, crt *v1.Certificate, clock *clock) {
+		GinkgoHelper()
+		create(ctx, s, crt)
+		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
+		clock.ahead.Add(int64(10 * time.Second))
+		expectWaiting(ctx, s, crt, "the answer has status 503")
+		clock.ahead.Add(int64(15 * time.Second))
+		expectReady(ctx, s, crt)
+	}
+
 	It("leads to a pod after it did not lead to the operator, and says so", func(ctx SpecContext) {
 		program := buildSolver()
 		clock := &clock{}
@@ -330,12 +341,7 @@ var _ = Describe("the route of a challenge", func() {
 		inBackground(func(ctx context.Context) { e.runPods(ctx, program) })
 		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
-		create(ctx, s, crt)
-		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
-		clock.ahead.Add(int64(10 * time.Second))
-		expectWaiting(ctx, s, crt, "the answer has status 503")
-		clock.ahead.Add(int64(15 * time.Second))
-		expectReady(ctx, s, crt)
+		expectFallBack(ctx, crt, clock)
 		Eventually(func(g Gomega) {
 			var events eventsv1.EventList
 			g.Expect(s.List(ctx, &events, client.InNamespace(s.namespace))).To(Succeed())
@@ -360,12 +366,7 @@ var _ = Describe("the route of a challenge", func() {
 		})
 		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
 		crt := certificate(s.namespace, "web", "acme", withNames("good.example.test", "bad.example.test"))
-		create(ctx, s, crt)
-		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
-		clock.ahead.Add(int64(10 * time.Second))
-		expectWaiting(ctx, s, crt, "the answer has status 503")
-		clock.ahead.Add(int64(15 * time.Second))
-		expectReady(ctx, s, crt)
+		expectFallBack(ctx, crt, clock)
 		var orders acmev1.OrderList
 		Expect(s.List(ctx, &orders, client.InNamespace(s.namespace))).To(Succeed())
 		Expect(orders.Items).To(HaveLen(1), "it took more than one order")
