@@ -5,6 +5,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -78,8 +79,18 @@ type Solvers struct {
 	HTTPPort int
 	// TLSPort is where names are asked over TLS, 443 if it is zero.
 	TLSPort int
+	// CallTimeout bounds what putting one answer in place, or taking it away, may take; 0 means 30 seconds. Whose server
+	// is slow does not hold the worker that others wait for.
+	CallTimeout time.Duration
 	// Now is the clock.
 	Now func() time.Time
+}
+
+// defaultCallTimeout leaves a webhook solver room for what it does at its own provider.
+const defaultCallTimeout = 30 * time.Second
+
+func (s *Solvers) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(s.CallTimeout, defaultCallTimeout))
 }
 
 // Present puts an answer in place. Over HTTP and TLS there is nothing to do: every replica answers from its
@@ -92,6 +103,8 @@ func (s *Solvers) Present(ctx context.Context, challenge Challenge) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	return transient("PresentError", provider.Present(ctx, record))
 }
 
@@ -153,6 +166,8 @@ func (s *Solvers) CleanUp(ctx context.Context, challenge Challenge) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	return transient("CleanUpError", provider.CleanUp(ctx, record))
 }
 
@@ -245,6 +260,8 @@ func (s *Solvers) RecordName(ctx context.Context, challenge Challenge) (string, 
 	if solver.DNS01.CNAMEStrategy != v1.CNAMEFollow {
 		return name, nil
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	name, err := s.resolver(challenge).Follow(ctx, name)
 	return name, transient("PresentError", err)
 }
