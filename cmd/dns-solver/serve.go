@@ -25,6 +25,7 @@ type server struct {
 	holds    int
 	released time.Time
 	calls    sync.WaitGroup
+	turns    turns
 }
 
 // job is one request at work, or its answer that nobody has fetched yet, by the challenge's ID.
@@ -169,8 +170,13 @@ func (s *server) job(request wire.Request) *job {
 	return begun
 }
 
-// run has the process of the challenge do what is asked.
+// run has the process of the challenge do what is asked, when it is its turn.
 func (s *server) run(request wire.Request) wire.Answer {
+	leave := s.turns.take(placeOf(request), s.timeout)
+	if leave == nil {
+		return wire.Failf(wire.Busy, "provider %s is still at work on another record in the same place", request.Provider)
+	}
+	defer leave()
 	answer, ended := s.ask(request)
 	if ended {
 		// It had ended before it was asked: as if there had been none.
