@@ -235,7 +235,7 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 		}
 		g.Expect(leftIn(ctx, space, space.namespace)).To(BeEmpty(), "Secrets are left over")
 		s.check(g, ctx, space, crt)
-	}).WithTimeout(crashDeadline).Should(Succeed(), describe)
+	}).WithTimeout(crashDeadline).WithPolling(crashPolling).Should(Succeed(), describe)
 	if !s.goes {
 		expectPair(ctx, space, crt)
 	}
@@ -249,6 +249,8 @@ func (s crashScenario) run(at *testkit.Point) (faults *testkit.Faults, died bool
 const (
 	deathDeadline = 15 * time.Second
 	crashDeadline = 60 * time.Second
+	// crashPolling leaves the machine to what is waited for.
+	crashPolling = 250 * time.Millisecond
 )
 
 func (s crashScenario) start(namespace string, faults *testkit.Faults) (stop func()) {
