@@ -11,7 +11,7 @@ ARGS ?=
 # TESTS narrows `make test`: make test TESTS=./internal/pki/...
 TESTS ?= ./...
 # PROCS is how many processes share the specs of controllers: they wait more than they work.
-PROCS ?= 4
+PROCS ?= 6
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS = -s -w -X github.com/certwright/certwright/internal/operator.Version=$(VERSION)
@@ -39,7 +39,7 @@ test: control-plane ## Run all specs but the cluster and load tiers, with the ra
 	fi; \
 	if [ '$(TESTS)' = ./... ]; then (cd cmd/dns-solver && $(GO) test ./...); fi; \
 	if [ "$$others" != "$$packages" ]; then \
-	  $(call TOOL,ginkgo) run --race --procs=$(PROCS) --timeout=20m --no-color --succinct ./controllers; \
+	  $(call TOOL,ginkgo) run --race --randomize-all --procs=$(PROCS) --timeout=20m --no-color --succinct ./controllers; \
 	fi
 
 .PHONY: e2e

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	v1 "github.com/certwright/certwright/api/v1"
+	"github.com/certwright/certwright/internal/operator"
 )
 
 var _ = Describe("A namespace that goes while a DNS record of an Order stands", func() {
@@ -25,14 +27,17 @@ var _ = Describe("A namespace that goes while a DNS record of an Order stands", 
 			return apierrors.IsNotFound(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, object))
 		}).WithTimeout(time.Minute).Should(BeTrue(), "%T %s is still there", object, name)
 	}
-	// The solver waits long before it asks the CA, so that the record stands meanwhile.
+	// It waits long before it asks the CA, so that the record stands meanwhile.
+	slow := func() v1.ACMESolver {
+		solver := world.byDNS()
+		solver.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
+		return solver
+	}
 	presented := func(ctx SpecContext) (stop func()) {
 		GinkgoHelper()
 		stop = startOperator(s.namespace, world.operator)
 		createTSIG(ctx, s, s.namespace)
-		slow := world.byDNS()
-		slow.WaitInsteadOfSelfCheck = &metav1.Duration{Duration: time.Hour}
-		create(ctx, s, world.issuer(s.namespace, slow))
+		create(ctx, s, world.issuer(s.namespace, slow()))
 		create(ctx, s, certificate(s.namespace, "web", "acme", withNames("web.example.test")))
 		Eventually(func() []string { return world.dns.TXT(record) }).ShouldNot(BeEmpty())
 		return stop
@@ -60,5 +65,21 @@ var _ = Describe("A namespace that goes while a DNS record of an Order stands", 
 		Expect(world.dns.TXT(record)).To(BeEmpty())
 		deleteNamespace(ctx)
 		gone(ctx, &corev1.Namespace{}, s.namespace)
+	})
+
+	It("holds no copy meanwhile of what a ClusterIssuer's solver signs in with", func(ctx SpecContext) {
+		home := newNamespace(ctx, s)
+		startOperator(s.namespace, world.operator, func(options *operator.Options) { options.ClusterResourceNamespace = home })
+		createTSIG(ctx, s, home)
+		cluster := &v1.ClusterIssuer{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}, Spec: world.issuer("", slow()).Spec}
+		create(ctx, s, cluster)
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Delete(ctx, cluster)).To(Succeed()) })
+		create(ctx, s, certificate(s.namespace, "web", cluster.Name, ofClusterIssuer, withNames("web.example.test")))
+		Eventually(func() []string { return world.dns.TXT(record) }).ShouldNot(BeEmpty())
+		secrets := &corev1.SecretList{}
+		Expect(s.List(ctx, secrets, client.InNamespace(s.namespace))).To(Succeed())
+		for _, secret := range secrets.Items {
+			Expect(secret.Data).NotTo(ContainElement(BeEquivalentTo(tsigSecret)), secret.Name)
+		}
 	})
 })
