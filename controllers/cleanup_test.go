@@ -82,4 +82,21 @@ var _ = Describe("A namespace that goes while a DNS record of an Order stands", 
 			Expect(secret.Data).NotTo(ContainElement(BeEquivalentTo(tsigSecret)), secret.Name)
 		}
 	})
+
+	It("leaves alone what somebody put in the place of what the clean-up was to have", func(ctx SpecContext) {
+		presented(ctx)
+		order := &acmev1.Order{}
+		Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "web-1"}, order)).To(Succeed())
+		kept := &corev1.Secret{}
+		Expect(s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "web-1-clean-up-" + string(order.UID)}, kept)).To(Succeed())
+		kept.Finalizers = nil
+		Expect(s.Update(ctx, kept)).To(Succeed())
+		Expect(s.Delete(ctx, kept)).To(Succeed())
+		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: kept.Name, Labels: kept.Labels}}
+		create(ctx, s, foreign)
+		Expect(s.Delete(ctx, certificate(s.namespace, "web", "acme"))).To(Succeed())
+		gone(ctx, order, order.Name)
+		Expect(world.dns.TXT(record)).To(BeEmpty())
+		Expect(s.Get(ctx, client.ObjectKeyFromObject(foreign), foreign)).To(Succeed())
+	})
 })
