@@ -1,6 +1,7 @@
 package solver_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,9 @@ func TestASlowServerIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := dnstest.Start(t, dnstest.Reply(func(_ string, question, answer *dns.Msg) {
-				<-time.After(late)
+				lateness, cancel := context.WithTimeout(t.Context(), late)
+				defer cancel()
+				<-lateness.Done()
 				if asked := question.Question[0]; asked.Qtype == dns.TypeCNAME {
 					answer.Answer = []dns.RR{&dns.CNAME{
 						Hdr: dns.RR_Header{Name: asked.Name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "x" + asked.Name,

@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -19,15 +20,17 @@ import (
 func TestTwoOrdersForOneName(t *testing.T) {
 	var atWork, most atomic.Int32
 	both := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 		if most.Store(max(most.Load(), atWork.Add(1))); most.Load() == 2 {
 			close(both)
 		}
 		defer atWork.Add(-1)
 		// Long enough for the other to come, if it were let.
+		longEnough, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
 		select {
 		case <-both:
-		case <-time.After(time.Second):
+		case <-longEnough.Done():
 		}
 	}))
 	t.Cleanup(server.Close)
