@@ -321,14 +321,15 @@ var _ = Describe("the route of a challenge", func() {
 		Expect(e.answeredBy("certwright-http01")).To(BeNumerically(">", 0))
 	})
 
-	// expectFallBack has a Certificate issued whose route answers with 503 for longer than the operator waits for it.
-	expectFallBack := func(ctx SpecContext, crt *v1.Certificate, clock *clock) {
+	// expectPatience has a Certificate issued although something is amiss with its route: that is told after a while, and
+	// waited for no longer after twice as long.
+	expectPatience := func(ctx SpecContext, crt *v1.Certificate, clock *clock, while time.Duration, told string) {
 		GinkgoHelper()
 		create(ctx, s, crt)
 		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
-		clock.ahead.Add(int64(10 * time.Second))
-		expectWaiting(ctx, s, crt, "the answer has status 503")
-		clock.ahead.Add(int64(15 * time.Second))
+		clock.ahead.Add(int64(while))
+		expectWaiting(ctx, s, crt, told)
+		clock.ahead.Add(int64(while))
 		expectReady(ctx, s, crt)
 	}
 
@@ -341,7 +342,7 @@ var _ = Describe("the route of a challenge", func() {
 		inBackground(func(ctx context.Context) { e.runPods(ctx, program) })
 		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
-		expectFallBack(ctx, crt, clock)
+		expectPatience(ctx, crt, clock, 12*time.Second, "the answer has status 503")
 		Eventually(func(g Gomega) {
 			var events eventsv1.EventList
 			g.Expect(s.List(ctx, &events, client.InNamespace(s.namespace))).To(Succeed())
@@ -366,7 +367,7 @@ var _ = Describe("the route of a challenge", func() {
 		})
 		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
 		crt := certificate(s.namespace, "web", "acme", withNames("good.example.test", "bad.example.test"))
-		expectFallBack(ctx, crt, clock)
+		expectPatience(ctx, crt, clock, 12*time.Second, "the answer has status 503")
 		var orders acmev1.OrderList
 		Expect(s.List(ctx, &orders, client.InNamespace(s.namespace))).To(Succeed())
 		Expect(orders.Items).To(HaveLen(1), "it took more than one order")
@@ -405,12 +406,7 @@ var _ = Describe("the route of a challenge", func() {
 		inBackground(e.giveAddresses)
 		create(ctx, s, e.world.issuer(s.namespace, byIngress(v1.HTTP01Ingress{})))
 		crt := certificate(s.namespace, "web", "acme", withNames("web.example.test"))
-		create(ctx, s, crt)
-		Eventually(func() int { return len(ours(ctx, s, &networkingv1.IngressList{}).Items) }).Should(Equal(1))
-		clock.ahead.Add(int64(6 * time.Second))
-		expectWaiting(ctx, s, crt, "the route answers, and the public name does not yet")
-		clock.ahead.Add(int64(6 * time.Second))
-		expectReady(ctx, s, crt)
+		expectPatience(ctx, crt, clock, 6*time.Second, "the route answers, and the public name does not yet")
 	})
 
 	It("is made with paths that its controller may match as it likes, where that refuses stricter ones", func(ctx SpecContext) {

@@ -59,3 +59,11 @@ func TestTurns(t *testing.T) {
 		t.Errorf("%d places are remembered", len(all.places))
 	}
 }
+
+func TestWholeZone(t *testing.T) {
+	for _, name := range wholeZone {
+		if _, known := constructor(name); !known {
+			t.Errorf("there is no provider %q", name)
+		}
+	}
+}

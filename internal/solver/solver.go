@@ -79,8 +79,8 @@ type Solvers struct {
 	HTTPPort int
 	// TLSPort is where names are asked over TLS, 443 if it is zero.
 	TLSPort int
-	// CallTimeout bounds what putting one answer in place, or taking it away, may take; 0 means 30 seconds. Whose server
-	// is slow does not hold the worker that others wait for.
+	// CallTimeout bounds what finding the place of one answer, putting it there, or taking it away may take; 0 means 30
+	// seconds. Whose server is slow does not hold the worker that others wait for.
 	CallTimeout time.Duration
 	// Now is the clock.
 	Now func() time.Time
